@@ -1,0 +1,3 @@
+"""The code behind the book."""
+from ._torchvision import install
+install()

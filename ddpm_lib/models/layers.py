@@ -1,0 +1,89 @@
+"""The bricks of the U-Net: time features, normalization, residual blocks, attention, resampling."""
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+
+def time_features(t: Tensor, dim: int, max_period: float = 10_000.0) -> Tensor:
+    """Sines and cosines of t at dim / 2 frequencies (Vaswani et al. 2017, section 3.5). t: (batch,) → (batch, dim)."""
+    half = dim // 2
+    frequencies = torch.exp(-math.log(max_period) * torch.arange(half, device=t.device) / max(half - 1, 1))
+    angles = t.float()[:, None] * frequencies
+    return F.pad(torch.cat([angles.sin(), angles.cos()], dim=1), (0, dim % 2))
+
+
+class GroupNorm(nn.GroupNorm):
+    """GroupNorm that always computes in float32: bf16 statistics are both wrong and, on CPUs, slow."""
+
+    def __init__(self, channels: int):
+        super().__init__(math.gcd(32, channels), channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        with torch.autocast(x.device.type, enabled=False):
+            return F.group_norm(x.float(), self.num_groups, self.weight.float(), self.bias.float(), self.eps).type(x.dtype)
+
+
+def zeroed(module: nn.Module) -> nn.Module:
+    """Start a layer at zero, so that the block around it starts as the identity."""
+    for parameter in module.parameters():
+        nn.init.zeros_(parameter)
+    return module
+
+
+class ResBlock(nn.Module):
+    """Two 3×3 convolutions with a skip around them; the embedding (time, label) shifts the features between them."""
+
+    def __init__(self, in_channels: int, out_channels: int, embedding: int, dropout: float = 0.0):
+        super().__init__()
+        self.norm1, self.conv1 = GroupNorm(in_channels), nn.Conv2d(in_channels, out_channels, 3, padding=1)
+        self.shift = nn.Linear(embedding, out_channels)
+        self.norm2, self.conv2 = GroupNorm(out_channels), zeroed(nn.Conv2d(out_channels, out_channels, 3, padding=1))
+        self.dropout = nn.Dropout(dropout)
+        self.skip = nn.Identity() if in_channels == out_channels else nn.Conv2d(in_channels, out_channels, 1)
+
+    def forward(self, x: Tensor, emb: Tensor) -> Tensor:
+        """x: (batch, in, h, w), emb: (batch, embedding) after its activation → (batch, out, h, w)."""
+        h = self.conv1(F.silu(self.norm1(x)))
+        h = h + self.shift(emb)[:, :, None, None]
+        h = self.conv2(self.dropout(F.silu(self.norm2(h))))
+        return self.skip(x) + h
+
+
+class Attention(nn.Module):
+    """Self-attention over all pixels of a feature map, with a skip around it."""
+
+    def __init__(self, channels: int, heads: int = 1):
+        super().__init__()
+        self.heads = heads
+        self.norm = GroupNorm(channels)
+        self.qkv = nn.Conv2d(channels, 3 * channels, 1)
+        self.out = zeroed(nn.Conv2d(channels, channels, 1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(batch, channels, h, w) → the same shape."""
+        b, c, h, w = x.shape
+        qkv = self.qkv(self.norm(x)).reshape(b, 3, self.heads, c // self.heads, h * w)
+        q, k, v = qkv.transpose(-1, -2).unbind(1)  # each (batch, heads, pixels, channels per head)
+        y = F.scaled_dot_product_attention(q, k, v).transpose(-1, -2).reshape(b, c, h, w)
+        return x + self.out(y)
+
+
+class Downsample(nn.Conv2d):
+    """Halve the side with a strided convolution."""
+
+    def __init__(self, channels: int):
+        super().__init__(channels, channels, 3, stride=2, padding=1)
+
+
+class Upsample(nn.Module):
+    """Double the side: repeat every pixel, then smooth with a convolution."""
+
+    def __init__(self, channels: int):
+        super().__init__()
+        self.conv = nn.Conv2d(channels, channels, 3, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.conv(F.interpolate(x, scale_factor=2.0, mode="nearest"))

@@ -1,0 +1,117 @@
+"""The U-Net of DDPM: down to small feature maps, up again, with skips across at every level."""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from .layers import Attention, Downsample, GroupNorm, ResBlock, Upsample, time_features, zeroed
+
+
+class UNet(nn.Module):
+    """Predicts an image-shaped target from a noisy image, its time and (if asked) a label: Ho et al. 2020, appendix B.
+
+    channels: of the images. dim: width of the first level; level i has dim · multipliers[i] channels at side / 2^i.
+    blocks: residual blocks a level. attention_levels: the levels with self-attention after each block; the
+    bottleneck always has it. num_classes: number of labels, or None for a network without labels.
+    The defaults are DDPM's CIFAR-10 network (attention at 16 × 16, 35.7 M parameters) but for its dropout of 0.1.
+    """
+
+    def __init__(
+        self,
+        channels: int = 3,
+        dim: int = 128,
+        multipliers: tuple[int, ...] = (1, 2, 2, 2),
+        blocks: int = 2,
+        attention_levels: tuple[int, ...] = (1,),
+        heads: int = 1,
+        dropout: float = 0.0,
+        num_classes: int | None = None,
+    ):
+        super().__init__()
+        if any(not 0 <= level < len(multipliers) for level in attention_levels):
+            raise ValueError(f"attention_levels must name levels 0..{len(multipliers) - 1}, got {attention_levels}.")
+        # Plain numbers and lists: what a checkpoint needs to build this network again.
+        self.config = dict(channels=channels, dim=dim, multipliers=list(multipliers), blocks=blocks,
+                           attention_levels=list(attention_levels), heads=heads, dropout=dropout,
+                           num_classes=num_classes)  # fmt: skip
+        self.channels, self.dim, self.num_classes = channels, dim, num_classes
+        self.side_multiple = 2 ** (len(multipliers) - 1)
+        emb = 4 * dim
+        self.time = nn.Sequential(nn.Linear(dim, emb), nn.SiLU(), nn.Linear(emb, emb))
+        # One row more than there are labels: the last stands for "no label" (classifier-free guidance).
+        self.label = nn.Embedding(num_classes + 1, emb) if num_classes else None
+
+        def block(ins: int, outs: int, attend: bool) -> nn.ModuleList:
+            return nn.ModuleList([ResBlock(ins, outs, emb, dropout), Attention(outs, heads) if attend else nn.Identity()])
+
+        self.first = nn.Conv2d(channels, dim, 3, padding=1)
+        widths, skips = [dim * m for m in multipliers], [dim]
+        self.down, width = nn.ModuleList(), dim
+        for level, w in enumerate(widths):
+            for _ in range(blocks):
+                self.down.append(block(width, w, level in attention_levels))
+                width = w
+                skips.append(w)
+            if level < len(widths) - 1:
+                self.down.append(Downsample(w))
+                skips.append(w)
+        self.middle = nn.ModuleList([ResBlock(width, width, emb, dropout), Attention(width, heads), ResBlock(width, width, emb, dropout)])
+        self.up = nn.ModuleList()
+        for level, w in reversed(list(enumerate(widths))):
+            for _ in range(blocks + 1):
+                self.up.append(block(width + skips.pop(), w, level in attention_levels))
+                width = w
+            if level > 0:
+                self.up.append(Upsample(w))
+        self.norm, self.last = GroupNorm(width), zeroed(nn.Conv2d(width, channels, 3, padding=1))
+
+    def forward(self, xt: Tensor, t: Tensor, label: Tensor | None = None) -> Tensor:
+        """xt: (batch, channels, h, w), t: (batch,), label: (batch,) integers, −1 or None for no label → like xt."""
+        self._check(xt, t)
+        emb = F.silu(self.time(time_features(t, self.dim)) + self._embed_label(label, xt))
+        h = self.first(xt)
+        skips = [h]
+        for layer in self.down:
+            if isinstance(layer, Downsample):
+                h = layer(h)
+            else:
+                res, attention = layer
+                h = attention(res(h, emb))
+            skips.append(h)
+        res1, attention, res2 = self.middle
+        h = res2(attention(res1(h, emb)), emb)
+        for layer in self.up:
+            if isinstance(layer, Upsample):
+                h = layer(h)
+            else:
+                res, attention = layer
+                h = attention(res(torch.cat([h, skips.pop()], dim=1), emb))
+        return self.last(F.silu(self.norm(h)))
+
+    def _embed_label(self, label: Tensor | None, xt: Tensor) -> Tensor | float:
+        if self.label is None:
+            if label is not None:
+                raise ValueError("this network was built without labels; build it with num_classes=….")
+            return 0.0
+        if label is None:
+            label = torch.full((len(xt),), -1, device=xt.device)
+        label = torch.as_tensor(label, device=xt.device).long()
+        if label.shape != (len(xt),):
+            raise ValueError(f"label must be one number per image, {len(xt)} in all, got shape {tuple(label.shape)}.")
+        if not torch.compiler.is_compiling() and bool(((label < -1) | (label >= self.num_classes)).any()):
+            raise ValueError(
+                f"labels must lie in 0..{self.num_classes - 1} (or −1 for none), got {int(label.min())}..{int(label.max())}."
+            )
+        return self.label(torch.where(label < 0, self.num_classes, label))
+
+    def _check(self, xt: Tensor, t: Tensor) -> None:
+        if xt.ndim != 4 or xt.shape[1] != self.channels:
+            raise ValueError(f"this U-Net takes images of shape (batch, {self.channels}, height, width), got {tuple(xt.shape)}.")
+        height, width = xt.shape[2:]
+        if height % self.side_multiple or width % self.side_multiple:
+            raise ValueError(
+                f"height and width must be divisible by {self.side_multiple} (the side is halved"
+                f" {self.side_multiple.bit_length() - 1} times), got {height} × {width}; resize or pad the images."
+            )
+        if t.shape != (len(xt),):
+            raise ValueError(f"t must have one entry per image, shape ({len(xt)},), got {tuple(t.shape)}.")

@@ -1,0 +1,52 @@
+"""The two Gaussians of DDPM: adding noise, and the step back when x_0 is known."""
+
+import torch
+from torch import Tensor
+
+from .schedules import Schedule
+
+
+def add_noise(schedule: Schedule, x0: Tensor, t: int | Tensor, eps: Tensor) -> Tensor:
+    """A sample of q(x_t | x_0), in one jump: DDPM eq. 4.
+
+    x0, eps: (batch, ...) of one shape; t: an int or a (batch,) integer tensor in 0..T.
+    Returns x_t with the shape, dtype and device of x0.
+    """
+    if eps.shape != x0.shape:
+        raise ValueError(f"eps must have the shape of x0, {tuple(x0.shape)}, got {tuple(eps.shape)}.")
+    return schedule.at(schedule.signal_rate, t, x0) * x0 + schedule.at(schedule.noise_rate, t, x0) * eps
+
+
+def posterior(
+    schedule: Schedule, x0: Tensor, xt: Tensor, t: int | Tensor, s: int | Tensor | None = None
+) -> tuple[Tensor, Tensor]:
+    """Mean and variance of q(x_s | x_t, x_0), the step back when x_0 is known: DDPM eq. 6–7.
+
+    x0, xt: (batch, ...); t: int or (batch,) in 1..T; s: an earlier time, by default t − 1.
+    Returns (mean, variance): mean like x0, variance a scalar or (batch, 1, ..., 1).
+    At s = 0 the variance is 0 by arithmetic: the last step of a sampler adds no noise.
+    """
+    t = schedule.check_times(t, xt)
+    s = t - 1 if s is None else schedule.check_times(s, xt)
+    if bool((s >= t).any()) or bool((s < 0).any()):
+        raise ValueError("the posterior steps back in time: it needs t in 1..T and an s in 0..t−1.")
+    abar_t, abar_s = schedule.alpha_bar[t], schedule.alpha_bar[s]
+    beta = step_variance(schedule, t, s)
+    weight_x0 = abar_s.sqrt() * beta / (1 - abar_t)
+    weight_xt = (1 - beta).sqrt() * (1 - abar_s) / (1 - abar_t)
+    mean = _beside(weight_x0, x0) * x0 + _beside(weight_xt, xt) * xt
+    return mean, _beside(beta * (1 - abar_s) / (1 - abar_t), xt)
+
+
+def step_variance(schedule: Schedule, t: int | Tensor, s: int | Tensor) -> Tensor:
+    """Variance that the chain adds on its way from s to t: 1 − alpha_bar_t / alpha_bar_s; beta_t if s = t − 1."""
+    t, s = torch.as_tensor(t), torch.as_tensor(s)
+    # The table's own beta where it has one: the quotient would lose its last digits.
+    return torch.where(s == t - 1, schedule.beta[t], 1 - schedule.alpha_bar[t] / schedule.alpha_bar[s])
+
+
+def _beside(values: Tensor, like: Tensor) -> Tensor:
+    """float64 coefficients, () or (batch,), shaped and cast to multiply `like`."""
+    if values.ndim == 1:
+        values = values.reshape(-1, *[1] * (like.ndim - 1))
+    return values.to(like.device, like.dtype)
