@@ -71,7 +71,5 @@ class _Loader(importlib.abc.Loader):
         except RuntimeError as error:
             if _SYMPTOM not in str(error) or _declared:
                 raise
-            for name in [n for n in sys.modules if n.startswith(_NAME + ".")]:
-                del sys.modules[name]
             _declare_operators()
             self.loader.exec_module(module)

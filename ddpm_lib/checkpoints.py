@@ -84,3 +84,11 @@ def load_pretrained(name: str) -> tuple[nn.Module, Schedule | None]:
 def available() -> list[str]:
     """Names that load_pretrained knows."""
     return sorted(file.stem for file in WEIGHTS.glob("*.safetensors"))
+
+
+def load_results(name: str) -> dict:
+    """The numbers measured on a shipped model, with the command, hardware and seconds that made them."""
+    path = WEIGHTS / f"{name}.json"
+    if not path.exists():
+        raise ValueError(f"no results called {name!r} ship with the book; make them with python -m ddpm_lib.evaluate {name}.")
+    return json.loads(path.read_text())

@@ -1,13 +1,12 @@
 """What training minimises: the noise-prediction loss of DDPM, its weighted cousins, and the bound they come from."""
 
 import math
-from collections.abc import Callable
 
 import torch
 from torch import Tensor
 
 from .denoisers import Denoiser, target_for
-from .noising import add_noise, posterior, step_variance
+from .noising import add_noise, noise_like, posterior, step_variance
 from .schedules import Schedule
 
 
@@ -127,12 +126,6 @@ def _last_term(x0: Tensor, mean: Tensor, var: Tensor, bins: int | None) -> Tenso
     upper = torch.where(x0 > 1 - half, 1.0, cdf((x0 - mean + half) / std))
     lower = torch.where(x0 < -1 + half, 0.0, cdf((x0 - mean - half) / std))
     return -(upper - lower).clamp(min=1e-12).log()
-
-
-def noise_like(x: Tensor, generator: torch.Generator | None = None) -> Tensor:
-    """Standard normal noise with the shape, dtype and device of x, drawn where the generator lives."""
-    where = x.device if generator is None else generator.device
-    return torch.randn(x.shape, generator=generator, device=where, dtype=x.dtype).to(x.device)
 
 
 def check_data(x0: Tensor) -> None:

@@ -45,6 +45,12 @@ def step_variance(schedule: Schedule, t: int | Tensor, s: int | Tensor) -> Tenso
     return torch.where(s == t - 1, schedule.beta[t], 1 - schedule.alpha_bar[t] / schedule.alpha_bar[s])
 
 
+def noise_like(x: Tensor, generator: torch.Generator | None = None) -> Tensor:
+    """Standard normal noise with the shape, dtype and device of x, drawn where the generator lives."""
+    where = x.device if generator is None else generator.device
+    return torch.randn(x.shape, generator=generator, device=where, dtype=x.dtype).to(x.device)
+
+
 def _beside(values: Tensor, like: Tensor) -> Tensor:
     """float64 coefficients, () or (batch,), shaped and cast to multiply `like`."""
     if values.ndim == 1:

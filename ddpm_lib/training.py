@@ -63,7 +63,8 @@ def train(
     optimiser = torch.optim.AdamW(model.parameters(), lr=lr, weight_decay=0.0)
     wrapped, optimiser, batches = accelerator.prepare(model, optimiser, loader)
     for step, batch in enumerate(_take(_forever(batches), num_steps)):
-        x0, label = batch if isinstance(batch, (tuple, list)) else (batch, None)
+        x0, *rest = batch if isinstance(batch, (tuple, list)) else [batch]
+        label = rest[0] if rest else None
         x0 = x0.to(accelerator.device)
         if step == 0:
             check_data(x0)

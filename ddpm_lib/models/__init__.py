@@ -1,2 +1,8 @@
-"""Networks: they map a noisy sample and its time to a prediction, and know nothing of diffusion."""
+"""Networks: each maps a noisy sample and its time to a prediction, and knows nothing else of diffusion."""
+
+from ..simple import SimpleNoisePredictor
+from .classifier import DigitClassifier
+from .mlp import MLP
 from .unet import UNet
+
+__all__ = ["MLP", "DigitClassifier", "SimpleNoisePredictor", "UNet"]

@@ -3,8 +3,6 @@
 import torch
 from torch import Tensor, nn
 
-from .layers import GroupNorm
-
 
 class DigitClassifier(nn.Module):
     """Three strided convolutions and two linear layers; about 0.2 M parameters.
@@ -16,10 +14,10 @@ class DigitClassifier(nn.Module):
         super().__init__()
         self.config = dict(dim=dim, features=features)
         self.body = nn.Sequential(
-            nn.Conv2d(1, dim, 3, padding=1), GroupNorm(dim), nn.GELU(),
-            nn.Conv2d(dim, 2 * dim, 3, stride=2, padding=1), GroupNorm(2 * dim), nn.GELU(),
-            nn.Conv2d(2 * dim, 2 * dim, 3, stride=2, padding=1), GroupNorm(2 * dim), nn.GELU(),
-            nn.Conv2d(2 * dim, 2 * dim, 3, stride=2, padding=1), GroupNorm(2 * dim), nn.GELU(),
+            nn.Conv2d(1, dim, 3, padding=1), nn.GroupNorm(dim, dim), nn.GELU(),
+            nn.Conv2d(dim, 2 * dim, 3, stride=2, padding=1), nn.GroupNorm(dim, 2 * dim), nn.GELU(),
+            nn.Conv2d(2 * dim, 2 * dim, 3, stride=2, padding=1), nn.GroupNorm(dim, 2 * dim), nn.GELU(),
+            nn.Conv2d(2 * dim, 2 * dim, 3, stride=2, padding=1), nn.GroupNorm(dim, 2 * dim), nn.GELU(),
             nn.Flatten(), nn.Linear(2 * dim * 16, features), nn.GELU(),
         )  # fmt: skip
         self.dropout = nn.Dropout(0.3)

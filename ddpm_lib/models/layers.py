@@ -16,10 +16,17 @@ def time_features(t: Tensor, dim: int, max_period: float = 10_000.0) -> Tensor:
 
 
 class GroupNorm(nn.GroupNorm):
-    """GroupNorm that always computes in float32: bf16 statistics are both wrong and, on CPUs, slow."""
+    """GroupNorm of up to 32 groups that always computes in float32: bf16 statistics are inexact and, on CPUs, slow.
+
+    A group has three channels or more. With one alone it would be instance normalization, which subtracts
+    each channel's mean, and with it everything that the time embedding has just added.
+    """
 
     def __init__(self, channels: int):
-        super().__init__(math.gcd(32, channels), channels)
+        groups = math.gcd(32, channels)
+        while groups > 1 and channels // groups < 3:
+            groups //= 2
+        super().__init__(groups, channels)
 
     def forward(self, x: Tensor) -> Tensor:
         with torch.autocast(x.device.type, enabled=False):

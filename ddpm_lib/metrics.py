@@ -1,0 +1,70 @@
+"""How close samples are to data. All take features or points (n, d), and are symmetric in nothing but good will:
+real first, generated second. A number means something only beside the same number for real against real."""
+
+import torch
+from torch import Tensor
+
+
+def frechet_distance(real: Tensor, generated: Tensor) -> float:
+    """Fréchet distance of the two fitted Gaussians (Heusel et al. 2017, eq. 6). real: (n, d), generated: (m, d).
+
+    Biased upwards for few samples: compare only numbers made with the same counts.
+    """
+    real, generated = _check(real, generated)
+    mean_gap = (real.mean(0) - generated.mean(0)).square().sum()
+    c1, c2 = torch.cov(real.T).reshape(real.shape[1], -1), torch.cov(generated.T).reshape(real.shape[1], -1)
+    # tr √(C1 C2) = tr √(√C1 C2 √C1), and the second is symmetric: its eigenvalues are real and safe to root.
+    values, vectors = torch.linalg.eigh(c1)
+    root = vectors * values.clamp(min=0).sqrt() @ vectors.T
+    trace_root = torch.linalg.eigvalsh(root @ c2 @ root).clamp(min=0).sqrt().sum()
+    return float(mean_gap + c1.trace() + c2.trace() - 2 * trace_root)
+
+
+def kernel_distance(real: Tensor, generated: Tensor) -> float:
+    """Squared maximum mean discrepancy with the cubic kernel (xᵀy/d + 1)³, unbiased: KID (Bińkowski et al. 2018)."""
+    real, generated = _check(real, generated)
+    d = real.shape[1]
+
+    def mean_kernel(a: Tensor, b: Tensor | None = None) -> Tensor:
+        k = (a @ (a if b is None else b).T / d + 1) ** 3
+        if b is not None:
+            return k.mean()
+        return (k.sum() - k.diagonal().sum()) / (len(a) * (len(a) - 1))
+
+    return float(mean_kernel(real) + mean_kernel(generated) - 2 * mean_kernel(real, generated))
+
+
+def precision_recall(real: Tensor, generated: Tensor, k: int = 3) -> tuple[float, float]:
+    """Share of generated samples inside the real manifold, and of real ones inside the generated one.
+
+    A manifold is the union of balls around its points that reach to their k-th neighbour (Kynkäänniemi et al. 2019).
+    """
+    real, generated = _check(real, generated)
+    if min(len(real), len(generated)) <= k:
+        raise ValueError(f"precision and recall with k = {k} need more than {k} samples of each kind.")
+
+    def inside(points: Tensor, manifold: Tensor) -> float:
+        # The point itself is its own nearest neighbour, so the k-th other one is at place k + 1.
+        radius = torch.cdist(manifold, manifold).kthvalue(k + 1, dim=1).values
+        return (torch.cdist(points, manifold) <= radius).any(1).double().mean().item()
+
+    return inside(generated, real), inside(real, generated)
+
+
+def sliced_wasserstein(real: Tensor, generated: Tensor, directions: int = 200, generator: torch.Generator | None = None) -> float:
+    """Mean over random directions of the 1-D Wasserstein-1 distance of the projections (Bonneel et al. 2015)."""
+    real, generated = _check(real, generated)
+    axes = torch.randn(real.shape[1], directions, dtype=torch.float64, generator=generator)
+    axes = axes / axes.norm(dim=0)
+    grid = (torch.arange(1000, dtype=torch.float64) + 0.5) / 1000
+    quantiles = [(samples.cpu() @ axes).quantile(grid, dim=0) for samples in (real, generated)]
+    return float((quantiles[0] - quantiles[1]).abs().mean())
+
+
+def _check(real: Tensor, generated: Tensor) -> tuple[Tensor, Tensor]:
+    if real.ndim != 2 or generated.ndim != 2 or real.shape[1] != generated.shape[1]:
+        raise ValueError(
+            f"metrics compare rows of features, (n, d) with (m, d), got {tuple(real.shape)} and {tuple(generated.shape)};"
+            " use .flatten(1) or a classifier's features."
+        )
+    return real.double(), generated.double()

@@ -1,0 +1,126 @@
+"""Still pictures (matplotlib). They take tensors, draw, and return the figure; the caller says plt.show()."""
+
+import matplotlib.pyplot as plt
+import torch
+from torch import Tensor
+
+INK, PAPER, ACCENT, SECOND, MUTED = "#1f2a44", "#ffffff", "#c8553d", "#2f7f86", "#8a8f9c"
+
+
+def style() -> None:
+    """The book's look for matplotlib: quiet axes, its own colours, a white ground that also stands on a dark page."""
+    plt.rcParams.update({
+        "figure.figsize": (7.2, 2.8), "figure.dpi": 110, "savefig.dpi": 110, "figure.facecolor": PAPER,
+        "figure.constrained_layout.use": True,
+        "axes.spines.top": False, "axes.spines.right": False, "axes.edgecolor": MUTED, "axes.labelcolor": INK,
+        "axes.prop_cycle": plt.cycler(color=[ACCENT, SECOND, "#d9a441", "#5b6ea8", "#7a9e5e", MUTED]),
+        "axes.titlesize": 10, "axes.titlecolor": INK, "axes.labelsize": 9.5, "text.color": INK,
+        "xtick.color": INK, "ytick.color": INK, "xtick.labelsize": 8.5, "ytick.labelsize": 8.5,
+        "lines.linewidth": 1.8, "legend.frameon": False, "legend.fontsize": 9, "image.cmap": "gray",
+    })  # fmt: skip
+
+
+def show_images(images: Tensor, titles: list[str] | None = None, columns: int | None = None, width: float = 7.2):
+    """A grid of images, (n, 1 or 3, h, w) in [−1, 1]; titles: one each, or one a column for the first row.
+
+    Digits are drawn as ink on paper. Values outside [−1, 1] are shown at the nearest end.
+    """
+    images = images.detach().float().cpu()
+    if images.ndim != 4 or images.shape[1] not in (1, 3):
+        raise ValueError(f"show_images takes (n, 1 or 3, height, width), got {tuple(images.shape)}; add a batch with x[None].")
+    columns = columns or min(len(images), 10)
+    rows = -(-len(images) // columns)
+    cell = width / columns
+    title_room = 0.26 if titles else 0.0
+    figure, axes = plt.subplots(rows, columns, figsize=(width, rows * (cell + title_room)), squeeze=False)
+    # Enlarged smoothly, noise would look weaker than it is, and its PNG be three times as large.
+    enlarged = images.shape[-1] <= cell * plt.rcParams["figure.dpi"]
+    drawn = {"interpolation": "nearest" if enlarged else "antialiased"}
+    for i, axis in enumerate(axes.flat):
+        axis.axis("off")
+        if i < len(images):
+            pixels = (images[i].clamp(-1, 1) + 1) / 2
+            if pixels.shape[0] == 1:
+                axis.imshow(1 - pixels[0], cmap="gray", vmin=0, vmax=1, **drawn)
+            else:
+                axis.imshow(pixels.permute(1, 2, 0), **drawn)
+            if titles and i < len(titles):
+                axis.set_title(titles[i], fontsize=9)
+    return figure
+
+
+def show_points(*clouds: Tensor, titles: list[str] | None = None, limit: float = 2.5, size: float = 3.0):
+    """Clouds of points in the plane, each (n, 2), side by side on the same axes from −limit to limit."""
+    figure, axes = plt.subplots(1, len(clouds), figsize=(min(7.2, 2.6 * len(clouds)), 7.2 / max(len(clouds), 3)), squeeze=False)
+    for i, (axis, cloud) in enumerate(zip(axes[0], clouds)):
+        cloud = torch.as_tensor(cloud).detach().float().cpu()
+        axis.scatter(cloud[:, 0], cloud[:, 1], s=size, color=SECOND, linewidths=0, alpha=0.6)
+        axis.set(xlim=(-limit, limit), ylim=(-limit, limit), aspect="equal", xticks=[], yticks=[])
+        for side in axis.spines.values():
+            side.set_visible(False)
+        if titles:
+            axis.set_title(titles[i])
+    return figure
+
+
+def show_paths(*trajectories: Tensor, titles: list[str] | None = None, limit: float = 2.5):
+    """Ways through the plane, each trajectory (steps + 1, n, 2) in a frame of its own: n lines, from a ring to a dot."""
+    figure, axes = plt.subplots(1, len(trajectories), figsize=(min(7.2, 3.6 * len(trajectories)), 3.4), squeeze=False)
+    for i, (axis, path) in enumerate(zip(axes[0], trajectories)):
+        x, y = path.detach().float().cpu().unbind(-1)
+        axis.plot(x, y, linewidth=1)
+        axis.plot(x[0], y[0], "o", color=INK, markerfacecolor=PAPER, markersize=5)
+        axis.plot(x[-1], y[-1], "o", color=INK, markersize=5)
+        axis.set(xlim=(-limit, limit), ylim=(-limit, limit), aspect="equal", xticks=[], yticks=[])
+        for side in axis.spines.values():
+            side.set(visible=True, color=MUTED)
+        if titles:
+            axis.set_title(titles[i])
+    return figure
+
+
+def show_steps(frames: Tensor, times: list[int], count: int = 8, limit: float = 2.5):
+    """A film as a strip: `count` frames of a trajectory (steps + 1, batch, ...), each with its time.
+
+    Points (steps + 1, n, 2) are drawn as clouds; of images (steps + 1, n, c, h, w) the first four samples, one a row.
+    """
+    if len(frames) != len(times):
+        raise ValueError(f"every frame needs its time: {len(frames)} frames, {len(times)} times.")
+    picked = torch.linspace(0, len(frames) - 1, min(count, len(frames))).round().long().tolist()
+    titles = [f"t = {times[i]}" for i in picked]
+    if frames.ndim == 3:
+        return show_points(*(frames[i] for i in picked), titles=titles, limit=limit)
+    strip = frames[picked][:, :4].transpose(0, 1).flatten(0, 1)
+    return show_images(strip, titles=titles, columns=len(picked))
+
+
+def show_curves(x, curves: dict[str, Tensor], xlabel: str = "t", ylabel: str = "", title: str = "", log: bool = False):
+    """Named curves over one axis: x (n,), each curve (n,)."""
+    figure, axis = plt.subplots()
+    for name, y in curves.items():
+        axis.plot(torch.as_tensor(x), torch.as_tensor(y).detach().cpu(), label=name)
+    axis.set(xlabel=xlabel, ylabel=ylabel, title=title)
+    if log:
+        axis.set_yscale("log")
+    if len(curves) > 1:
+        axis.legend()
+    return figure
+
+
+def show_records(rows: list[dict], x: str, y: str, by: str, floor: float | None = None, floor_name: str = "real data"):
+    """Measurements as lines on logarithmic axes: row[y] over row[x], a line for each value of row[by].
+
+    floor: what a perfect answer would score, drawn as a dotted line.
+    """
+    figure, axis = plt.subplots()
+    for name in dict.fromkeys(row[by] for row in rows):
+        mine = sorted((row for row in rows if row[by] == name), key=lambda row: row[x])
+        axis.loglog([row[x] for row in mine], [row[y] for row in mine], "o-", markersize=4, label=name)
+    if floor is not None:
+        axis.axhline(floor, color=INK, linestyle=":", label=floor_name)
+    ticks = sorted({row[x] for row in rows})
+    axis.set(xlabel=x, ylabel=y)
+    axis.set_xticks(ticks, [str(tick) for tick in ticks])
+    axis.minorticks_off()
+    axis.legend(loc="center left", bbox_to_anchor=(1, 0.5))
+    return figure

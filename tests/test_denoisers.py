@@ -1,0 +1,109 @@
+"""Denoisers: one guess seen from every side, exact ones against closed forms, wrappers."""
+
+import pytest
+import torch
+
+from ddpm_lib import Denoiser, ExactDenoiser, GaussianMixture, add_noise, clip, cosine_schedule, guide, linear_schedule, score
+from ddpm_lib.denoisers import guess_from, target_for
+
+SCHEDULE = linear_schedule()
+X0 = torch.randn(6, 1, 4, 4, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
+EPS = torch.randn(6, 1, 4, 4, dtype=torch.float64, generator=torch.Generator().manual_seed(2))
+
+
+@pytest.mark.parametrize("predicts", ["eps", "x0", "v"])
+@pytest.mark.parametrize("schedule", [SCHEDULE, cosine_schedule(100)], ids=repr)
+@pytest.mark.parametrize("share", [0.001, 0.1, 0.5, 1.0])
+def test_every_prediction_tells_the_same_guess(predicts, schedule, share):
+    t = max(1, int(share * schedule.T))
+    xt = add_noise(schedule, X0, t, EPS)
+    guess = Denoiser(lambda x, time: target_for(predicts, schedule, X0, EPS, t), schedule, predicts)(xt, t)
+    # Told from the noise, the data is uncertain by sigma times the rounding of float64: that is the lesson of chapter 3.
+    slack = 1e-13 * max(1.0, schedule.sigma[t].item() * 10)
+    torch.testing.assert_close(guess.x0, X0, atol=slack, rtol=1e-9)
+    torch.testing.assert_close(guess.eps, EPS, atol=1e-10, rtol=1e-9)
+    torch.testing.assert_close(add_noise(schedule, guess.x0, t, guess.eps), xt)
+
+
+def test_exact_denoiser_of_one_gaussian_is_the_textbook_formula():
+    mean, std, t = 0.3, 0.6, 400
+    exact = ExactDenoiser(GaussianMixture(torch.full((1, 2), mean, dtype=torch.float64), std), SCHEDULE)
+    x = torch.randn(50, 2, dtype=torch.float64)
+    a, noise = SCHEDULE.signal_rate[t], SCHEDULE.noise_rate[t]
+    expected = mean + a * std**2 / (a**2 * std**2 + noise**2) * (x - a * mean)
+    torch.testing.assert_close(exact(x, t).x0, expected)
+
+
+def test_exact_score_is_the_gradient_of_the_log_density():
+    means = torch.tensor([[1.0, 0.0], [-1.0, 0.5], [0.0, -1.0]], dtype=torch.float64)
+    mixture = GaussianMixture(means, std=torch.tensor([0.1, 0.2, 0.3]), weights=torch.tensor([1.0, 2.0, 3.0]))
+    x = torch.randn(40, 2, dtype=torch.float64).requires_grad_()
+    for t in (1, 50, 400, 1000):
+        gradient = torch.autograd.grad(mixture.at(SCHEDULE, t).log_density(x).sum(), x)[0]
+        torch.testing.assert_close(score(ExactDenoiser(mixture, SCHEDULE), x.detach(), t), gradient, rtol=1e-6, atol=1e-8)
+
+
+def test_mixture_density_integrates_to_one_and_samples_match():
+    mixture = GaussianMixture(torch.tensor([[-0.5], [0.8]], dtype=torch.float64), std=torch.tensor([0.1, 0.3]), weights=torch.tensor([3.0, 1.0]))
+    grid = torch.linspace(-4, 4, 8001, dtype=torch.float64)[:, None]
+    density = mixture.log_density(grid).exp()
+    assert torch.trapezoid(density, grid[:, 0]).item() == pytest.approx(1, abs=1e-6)
+    samples = mixture.sample(100_000, torch.Generator().manual_seed(0))
+    assert samples.mean().item() == pytest.approx(-0.175, abs=0.01)
+
+
+def test_points_are_spikes_and_come_back_at_small_t():
+    points = torch.randn(20, 3)
+    guess = ExactDenoiser(points, SCHEDULE)(add_noise(SCHEDULE, points, 1, 0.5 * torch.ones_like(points)), 1)
+    torch.testing.assert_close(guess.x0, points)
+
+
+def test_exact_denoiser_takes_a_time_per_sample():
+    exact, x = ExactDenoiser(torch.randn(10, 2), SCHEDULE), torch.randn(4, 2)
+    times = torch.tensor([3, 900, 3, 40])
+    together = exact(x, times)
+    for i, t in enumerate(times.tolist()):
+        torch.testing.assert_close(together.x0[i], exact(x[i : i + 1], t).x0[0])
+
+
+def test_clip_keeps_both_views_one_guess():
+    wild = Denoiser(lambda x, t: 5 * torch.ones_like(x), SCHEDULE)
+    xt = torch.randn(6, 1, 4, 4)
+    guess = clip(wild)(xt, 700)
+    assert guess.x0.abs().max() <= 1
+    torch.testing.assert_close(add_noise(SCHEDULE, guess.x0, 700, guess.eps), xt)
+
+
+def test_guidance_is_linear_in_the_scale():
+    one, zero = (Denoiser(lambda x, t, v=v: torch.full_like(x, v), SCHEDULE) for v in (1.0, 0.25))
+    xt = torch.randn(2, 1, 4, 4, dtype=torch.float64)
+    for scale in (0.0, 1.0, 3.0):
+        guess = guide(one, zero, scale)(xt, 300)
+        torch.testing.assert_close(guess.eps, torch.full_like(xt, 0.25 + scale * 0.75))
+        torch.testing.assert_close(add_noise(SCHEDULE, guess.x0, 300, guess.eps), xt)
+
+
+def test_no_guidance_asks_the_network_once():
+    calls = []
+    count = lambda x, t: calls.append(1) or x  # noqa: E731
+    guide(Denoiser(count, SCHEDULE), Denoiser(count, SCHEDULE), 1.0)(torch.zeros(1, 2), 5)
+    assert len(calls) == 1
+
+
+def test_label_reaches_the_network():
+    seen = {}
+    Denoiser(lambda x, t, label: seen.update(label=label, t=t) or x, SCHEDULE, label=torch.tensor([4, 2]))(torch.zeros(2, 2), 9)
+    assert seen["label"].tolist() == [4, 2] and seen["t"].tolist() == [9, 9]
+
+
+def test_refusals():
+    with pytest.raises(ValueError, match="predicts must be"):
+        Denoiser(None, SCHEDULE, predicts="noise")
+    with pytest.raises(ValueError, match="predicts must be"):
+        guess_from("noise", X0, SCHEDULE, X0, 5)
+    with pytest.raises(ValueError, match="needs noise to remove"):
+        Denoiser(lambda x, t: x, SCHEDULE)(X0, 0)
+    with pytest.raises(ValueError, match="share one schedule"):
+        guide(Denoiser(None, SCHEDULE), Denoiser(None, cosine_schedule()), 2.0)
+    with pytest.raises(ValueError, match="weights"):
+        GaussianMixture(torch.zeros(3, 2), 0.1, weights=torch.ones(2))

@@ -1,0 +1,73 @@
+"""Adding noise and the posterior, against arithmetic done another way."""
+
+import pytest
+import torch
+
+from ddpm_lib import add_noise, linear_schedule, posterior
+from ddpm_lib.noising import noise_like, step_variance
+
+SCHEDULE = linear_schedule()
+
+
+def test_jump_has_the_moments_of_the_chain():
+    generator = torch.Generator().manual_seed(0)
+    x0 = torch.full((200_000, 1), 0.7, dtype=torch.float64)
+    chain = x0
+    for t in range(1, 101):
+        beta = SCHEDULE.beta[t]
+        chain = (1 - beta).sqrt() * chain + beta.sqrt() * noise_like(chain, generator)
+    # Standard errors: the mean's is std / √n, the standard deviation's std / √(2n).
+    std = SCHEDULE.noise_rate[100].item()
+    assert abs(chain.mean() - SCHEDULE.signal_rate[100] * 0.7) < 4 * std / 200_000**0.5
+    assert abs(chain.std() - std) < 4 * std / 400_000**0.5
+
+
+def test_time_zero_is_the_data_itself():
+    x0, eps = torch.randn(3, 1, 4, 4), torch.randn(3, 1, 4, 4)
+    assert torch.equal(add_noise(SCHEDULE, x0, 0, eps), x0)
+
+
+def test_each_sample_gets_its_own_time():
+    x0, eps = torch.randn(3, 2), torch.randn(3, 2)
+    together = add_noise(SCHEDULE, x0, torch.tensor([1, 500, 1000]), eps)
+    apart = torch.cat([add_noise(SCHEDULE, x0[i : i + 1], t, eps[i : i + 1]) for i, t in enumerate([1, 500, 1000])])
+    torch.testing.assert_close(together, apart)
+
+
+@pytest.mark.parametrize("t, s", [(1, 0), (2, 1), (500, 499), (1000, 999), (1000, 0), (700, 200)])
+def test_posterior_is_bayes_rule_on_a_grid(t, s):
+    x0, xt = torch.tensor([[0.4]], dtype=torch.float64), torch.tensor([[-0.3]], dtype=torch.float64)
+    mean, variance = posterior(SCHEDULE, x0, xt, t, s)
+    if s == 0:
+        assert variance == 0
+        torch.testing.assert_close(mean, x0)
+        return
+    width = variance.sqrt().item()
+    grid = mean.item() + torch.linspace(-10, 10, 20_001, dtype=torch.float64) * width
+    beta = step_variance(SCHEDULE, t, s)
+    log_prior = -0.5 * (grid - SCHEDULE.signal_rate[s] * x0).squeeze() ** 2 / (1 - SCHEDULE.alpha_bar[s])
+    log_likelihood = -0.5 * (xt - (1 - beta).sqrt() * grid).squeeze() ** 2 / beta
+    weight = torch.softmax(log_prior + log_likelihood, 0)
+    assert (weight * grid).sum().item() == pytest.approx(mean.item(), abs=1e-9)
+    assert (weight * (grid - mean.item()) ** 2).sum().item() == pytest.approx(variance.item(), rel=1e-6)
+
+
+def test_last_step_has_no_noise_and_weight_exactly_one():
+    x0, x1 = torch.randn(5, 3), torch.randn(5, 3)
+    mean, variance = posterior(SCHEDULE, x0, x1, 1)
+    assert variance == 0 and torch.equal(mean, x0)
+
+
+def test_noise_is_drawn_where_the_generator_lives():
+    x = torch.zeros(4, 3)
+    first, second = (noise_like(x, torch.Generator().manual_seed(7)) for _ in range(2))
+    assert torch.equal(first, second) and first.shape == x.shape
+
+
+def test_refusals():
+    x = torch.zeros(2, 3)
+    with pytest.raises(ValueError, match="shape of x0"):
+        add_noise(SCHEDULE, x, 1, torch.zeros(2, 4))
+    for t, s in [(0, None), (5, 5), (5, 7)]:
+        with pytest.raises(ValueError, match="steps back"):
+            posterior(SCHEDULE, x, x, t, s)

@@ -1,0 +1,82 @@
+"""Schedules: closed-form values, grids of times, and what is refused."""
+
+import math
+
+import pytest
+import torch
+
+from ddpm_lib import Schedule, cosine_schedule, linear_schedule, scaled_linear_schedule
+
+KINDS = [linear_schedule, cosine_schedule, scaled_linear_schedule]
+
+
+@pytest.mark.parametrize("make", KINDS)
+@pytest.mark.parametrize("T", [2, 10, 200, 1000])
+def test_alpha_bar_starts_at_one_and_falls(make, T):
+    schedule = make(T)
+    assert schedule.T == T and len(schedule.alpha_bar) == T + 1
+    assert schedule.alpha_bar[0] == 1 and schedule.noise_rate[0] == 0 and schedule.snr[0] == math.inf
+    assert bool((schedule.alpha_bar.diff() < 0).all())
+    assert schedule.beta.dtype == torch.float64
+
+
+@pytest.mark.parametrize("make", KINDS)
+def test_rates_lie_on_the_unit_circle(make):
+    schedule = make()
+    torch.testing.assert_close(schedule.signal_rate**2 + schedule.noise_rate**2, torch.ones(1001, dtype=torch.float64))
+    torch.testing.assert_close(schedule.log_snr[1:], -2 * schedule.sigma[1:].log())
+
+
+def test_numbers_of_the_papers():
+    assert linear_schedule().alpha_bar[-1].item() == pytest.approx(4.0358e-5, rel=1e-4)
+    # With fewer steps the same betas leave signal behind; the product form makes both figures exact.
+    assert linear_schedule(200).signal_rate[-1].item() == pytest.approx(0.363, abs=2e-3)
+    assert linear_schedule(50).signal_rate[-1].item() == pytest.approx(0.777, abs=2e-3)
+    assert scaled_linear_schedule().alpha_bar[-1].item() == pytest.approx(0.00466, rel=2e-3)
+    assert cosine_schedule().beta.max() == 0.999
+
+
+@pytest.mark.parametrize("make", KINDS)
+@pytest.mark.parametrize("n", [1, 2, 7, 20, 100, 999, 1000])
+@pytest.mark.parametrize("grid", ["even_times", "karras_times", "logsnr_times"])
+def test_grids_fall_strictly_from_T_to_0(make, n, grid):
+    times = getattr(make(), grid)(n)
+    assert len(times) == n + 1 and times[0] == 1000 and times[-1] == 0
+    assert all(t > s for t, s in zip(times, times[1:]))
+
+
+def test_logsnr_grid_is_even_where_whole_times_allow_it():
+    schedule = linear_schedule()
+    steps = schedule.log_snr[schedule.logsnr_times(8)[:-1]].diff()
+    assert steps.max() / steps.min() < 1.15
+
+
+def test_at_shapes_and_casts():
+    schedule, x = linear_schedule(10), torch.zeros(4, 3, 8, 8)
+    values = schedule.at(schedule.alpha_bar, torch.tensor([0, 1, 5, 10]), x)
+    assert values.shape == (4, 1, 1, 1) and values.dtype == torch.float32
+    assert schedule.at(schedule.beta, 3, x).ndim == 0
+
+
+@pytest.mark.parametrize("t, error, says", [
+    (11, ValueError, "0..10"), (-1, ValueError, "0..10"), (0.5, TypeError, "integer"),
+    (torch.ones(3).long(), ValueError, "one per sample"), (torch.ones(2, 2).long(), ValueError, "shape"),
+])  # fmt: skip
+def test_bad_times_are_refused(t, error, says):
+    schedule = linear_schedule(10)
+    with pytest.raises(error, match=says):
+        schedule.at(schedule.beta, t, torch.zeros(4, 2))
+
+
+@pytest.mark.parametrize("beta", [[0.1, 0.2], [0.0], [0.0, 1.0], [0.0, -0.1], [[0.0, 0.1]], [0.0, float("nan")]])
+def test_bad_betas_are_refused(beta):
+    with pytest.raises(ValueError, match="beta"):
+        Schedule(torch.tensor(beta))
+
+
+def test_bad_step_counts_are_refused():
+    for n in (0, 1001):
+        with pytest.raises(ValueError, match="1..1000"):
+            linear_schedule().even_times(n)
+    with pytest.raises(ValueError, match="at least 1"):
+        linear_schedule(0)
