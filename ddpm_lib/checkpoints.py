@@ -19,7 +19,9 @@ WEIGHTS = Path(__file__).parent / "weights"
 MODELS = {"UNet": UNet, "DigitClassifier": DigitClassifier}
 
 
-def save(path: str | Path, model: nn.Module, schedule: Schedule | None = None, card: dict | None = None, dtype=torch.float16) -> None:
+def save(
+    path: str | Path, model: nn.Module, schedule: Schedule | None = None, card: dict | None = None, dtype=torch.float16
+) -> None:
     """Write model (and its schedule) to one file, atomically: a reader finds the old file or the new, never a half.
 
     card: plain facts to keep in the header (steps, seconds, data, seed). dtype: of the stored weights.
@@ -52,13 +54,17 @@ def load(path: str | Path) -> tuple[nn.Module, Schedule | None]:
     except SafetensorError as error:
         raise ValueError(f"{path.name} is no complete safetensors file ({error}); make or fetch it again.") from error
     if header["model"] not in MODELS:
-        raise ValueError(f"{path.name} holds a {header['model']}, which this version does not know; it knows {', '.join(MODELS)}.")
+        raise ValueError(
+            f"{path.name} holds a {header['model']}, which this version does not know; it knows {', '.join(MODELS)}."
+        )
     model = MODELS[header["model"]](**header["config"])
     beta = tensors.pop("schedule.beta", None)
     try:
         model.load_state_dict({name: value.float() for name, value in tensors.items()})
     except RuntimeError as error:
-        raise ValueError(f"the weights in {path.name} do not fit its own {header['model']}{header['config']}: {error}") from error
+        raise ValueError(
+            f"the weights in {path.name} do not fit its own {header['model']}{header['config']}: {error}"
+        ) from error
     return model.eval().requires_grad_(False), Schedule(beta, header["schedule"]) if beta is not None else None
 
 
@@ -69,7 +75,9 @@ def read_header(path: str | Path) -> dict:
     with safe_open(path, framework="pt") as file:
         metadata = file.metadata() or {}
     if "ddpm_lib" not in metadata:
-        raise ValueError(f"{Path(path).name} was not written by ddpm_lib.save: its header does not say how to build the model.")
+        raise ValueError(
+            f"{Path(path).name} was not written by ddpm_lib.save: its header does not say how to build the model."
+        )
     return json.loads(metadata["ddpm_lib"])
 
 
@@ -90,5 +98,7 @@ def load_results(name: str) -> dict:
     """The numbers measured on a shipped model, with the command, hardware and seconds that made them."""
     path = WEIGHTS / f"{name}.json"
     if not path.exists():
-        raise ValueError(f"no results called {name!r} ship with the book; make them with python -m ddpm_lib.evaluate {name}.")
+        raise ValueError(
+            f"no results called {name!r} ship with the book; make them with python -m ddpm_lib.evaluate {name}."
+        )
     return json.loads(path.read_text())

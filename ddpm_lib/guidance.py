@@ -33,6 +33,8 @@ def guide(conditional: Callable, unconditional: Callable, scale: float) -> Calla
     scale 1 is no guidance and costs one network call, any other costs two. The paper's w counts from 0:
     scale = 1 + w. A negative prompt takes the place of the unconditional denoiser.
     """
-    if conditional.schedule is not unconditional.schedule and not conditional.schedule.beta.equal(unconditional.schedule.beta):
+    if conditional.schedule is not unconditional.schedule and not conditional.schedule.beta.equal(
+        unconditional.schedule.beta
+    ):
         raise ValueError("both denoisers of guide() must share one schedule; give them the same.")
     return _Guided(conditional, unconditional, float(scale))

@@ -10,7 +10,9 @@ from .noising import add_noise, noise_like, posterior, step_variance
 from .schedules import Schedule
 
 
-def simple_loss(model, schedule: Schedule, x0: Tensor, *, label=None, t=None, eps=None, predicts="eps", generator=None) -> Tensor:
+def simple_loss(
+    model, schedule: Schedule, x0: Tensor, *, label=None, t=None, eps=None, predicts="eps", generator=None
+) -> Tensor:
     """Mean squared error of the model's guess at a random time: L_simple, DDPM eq. 14 and Algorithm 1.
 
     model: called as model(xt, t) or model(xt, t, label); x0: (batch, ...) clean data in [−1, 1];
@@ -21,7 +23,16 @@ def simple_loss(model, schedule: Schedule, x0: Tensor, *, label=None, t=None, ep
 
 
 def weighted_loss(
-    model, schedule: Schedule, x0: Tensor, weight: Tensor | None, *, label=None, t=None, eps=None, predicts="eps", generator=None
+    model,
+    schedule: Schedule,
+    x0: Tensor,
+    weight: Tensor | None,
+    *,
+    label=None,
+    t=None,
+    eps=None,
+    predicts="eps",
+    generator=None,
 ) -> Tensor:
     """As simple_loss, each sample multiplied by weight[t]. weight: (T + 1,), or None for 1 everywhere."""
     check_data(x0)
@@ -34,7 +45,9 @@ def weighted_loss(
     times = torch.as_tensor(t, device=x0.device).expand(len(x0))
     guess = model(xt, times) if label is None else model(xt, times, label)
     if guess.shape != x0.shape:
-        raise ValueError(f"the model must return the shape it was given, {tuple(x0.shape)}, but returned {tuple(guess.shape)}.")
+        raise ValueError(
+            f"the model must return the shape it was given, {tuple(x0.shape)}, but returned {tuple(guess.shape)}."
+        )
     error = (guess.float() - target_for(predicts, schedule, x0, eps, t)).square()
     if weight is not None:
         error = error * schedule.at(weight, t, error)
@@ -53,11 +66,15 @@ def min_snr_weight(schedule: Schedule, gamma: float = 5.0) -> Tensor:
     return torch.minimum(torch.ones_like(schedule.snr), gamma / schedule.snr)
 
 
-def loss_by_time(model, schedule: Schedule, x0: Tensor, times: list[int], *, label=None, predicts="eps", generator=None) -> Tensor:
+def loss_by_time(
+    model, schedule: Schedule, x0: Tensor, times: list[int], *, label=None, predicts="eps", generator=None
+) -> Tensor:
     """simple_loss at each of the given times, over all of x0. Returns (len(times),)."""
     with torch.no_grad():
         losses = [
-            simple_loss(model, schedule, x0, label=label, t=torch.full((len(x0),), t), predicts=predicts, generator=generator)
+            simple_loss(
+                model, schedule, x0, label=label, t=torch.full((len(x0),), t), predicts=predicts, generator=generator
+            )
             for t in times
         ]
     return torch.stack(losses)

@@ -51,7 +51,9 @@ def precision_recall(real: Tensor, generated: Tensor, k: int = 3) -> tuple[float
     return inside(generated, real), inside(real, generated)
 
 
-def sliced_wasserstein(real: Tensor, generated: Tensor, directions: int = 200, generator: torch.Generator | None = None) -> float:
+def sliced_wasserstein(
+    real: Tensor, generated: Tensor, directions: int = 200, generator: torch.Generator | None = None
+) -> float:
     """Mean over random directions of the 1-D Wasserstein-1 distance of the projections (Bonneel et al. 2015)."""
     real, generated = _check(real, generated)
     axes = torch.randn(real.shape[1], directions, dtype=torch.float64, generator=generator)
@@ -64,7 +66,7 @@ def sliced_wasserstein(real: Tensor, generated: Tensor, directions: int = 200, g
 def _check(real: Tensor, generated: Tensor) -> tuple[Tensor, Tensor]:
     if real.ndim != 2 or generated.ndim != 2 or real.shape[1] != generated.shape[1]:
         raise ValueError(
-            f"metrics compare rows of features, (n, d) with (m, d), got {tuple(real.shape)} and {tuple(generated.shape)};"
-            " use .flatten(1) or a classifier's features."
+            f"metrics compare rows of features, (n, d) with (m, d), got {tuple(real.shape)}"
+            f" and {tuple(generated.shape)}; use .flatten(1) or a classifier's features."
         )
     return real.double(), generated.double()

@@ -27,7 +27,9 @@ def show_images(images: Tensor, titles: list[str] | None = None, columns: int | 
     """
     images = images.detach().float().cpu()
     if images.ndim != 4 or images.shape[1] not in (1, 3):
-        raise ValueError(f"show_images takes (n, 1 or 3, height, width), got {tuple(images.shape)}; add a batch with x[None].")
+        raise ValueError(
+            f"show_images takes (n, 1 or 3, height, width), got {tuple(images.shape)}; add a batch with x[None]."
+        )
     columns = columns or min(len(images), 10)
     rows = -(-len(images) // columns)
     cell = width / columns
@@ -51,7 +53,9 @@ def show_images(images: Tensor, titles: list[str] | None = None, columns: int | 
 
 def show_points(*clouds: Tensor, titles: list[str] | None = None, limit: float = 2.5, size: float = 3.0):
     """Clouds of points in the plane, each (n, 2), side by side on the same axes from −limit to limit."""
-    figure, axes = plt.subplots(1, len(clouds), figsize=(min(7.2, 2.6 * len(clouds)), 7.2 / max(len(clouds), 3)), squeeze=False)
+    figure, axes = plt.subplots(
+        1, len(clouds), figsize=(min(7.2, 2.6 * len(clouds)), 7.2 / max(len(clouds), 3)), squeeze=False
+    )
     for i, (axis, cloud) in enumerate(zip(axes[0], clouds)):
         cloud = torch.as_tensor(cloud).detach().float().cpu()
         axis.scatter(cloud[:, 0], cloud[:, 1], s=size, color=SECOND, linewidths=0, alpha=0.6)
@@ -64,7 +68,7 @@ def show_points(*clouds: Tensor, titles: list[str] | None = None, limit: float =
 
 
 def show_paths(*trajectories: Tensor, titles: list[str] | None = None, limit: float = 2.5):
-    """Ways through the plane, each trajectory (steps + 1, n, 2) in a frame of its own: n lines, from a ring to a dot."""
+    """Ways through the plane, a frame for each trajectory (steps + 1, n, 2): n lines, from a ring to a dot."""
     figure, axes = plt.subplots(1, len(trajectories), figsize=(min(7.2, 3.6 * len(trajectories)), 3.4), squeeze=False)
     for i, (axis, path) in enumerate(zip(axes[0], trajectories)):
         x, y = path.detach().float().cpu().unbind(-1)

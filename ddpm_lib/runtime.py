@@ -2,7 +2,10 @@
 
 import inspect
 import os
+import platform
+import subprocess
 import textwrap
+from pathlib import Path
 
 import torch
 
@@ -27,6 +30,17 @@ def is_full_run() -> bool:
 def quick_or_full(quick, full):
     """The first value on a CPU and in tests, the second on a GPU: the one word that scales a notebook."""
     return full if is_full_run() else quick
+
+
+def provenance() -> dict:
+    """What made a number, for its record: the commit of this code (None outside its repository) and the hardware."""
+    where = Path(__file__).parent
+    commit = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, cwd=where, check=False)
+    if torch.cuda.is_available():
+        hardware = torch.cuda.get_device_name()
+    else:
+        hardware = f"CPU, {torch.get_num_threads()} thread(s), {platform.machine()}"
+    return {"commit": commit.stdout.strip() or None, "hardware": hardware}
 
 
 def show_source(*objects) -> None:

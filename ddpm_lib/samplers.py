@@ -16,7 +16,7 @@ from .schedules import Schedule
 
 
 class Step(NamedTuple):
-    """Where a sampler is: its time, its sample, and the clean data it expected when it came here (None at the start)."""
+    """Where a sampler is: its time, its sample, and the clean data it expected on the way here (None at the start)."""
 
     t: int
     x: Tensor
@@ -131,12 +131,12 @@ def sample_dpmpp(denoise: Callable, schedule: Schedule, noise: Tensor, times: li
 
 def last(steps: Iterator[Step]) -> Step:
     """Run a sampler to its end; its last step holds the samples, last(steps).x."""
-    step = None
+    final = None
     for step in steps:
-        pass
-    if step is None:
+        final = step
+    if final is None:
         raise ValueError("this sampler has already run to its end; call the sampler again for new steps.")
-    return step
+    return final
 
 
 def trajectory(steps: Iterator[Step]) -> Tensor:

@@ -100,9 +100,7 @@ class Schedule:
             expected = "one number" if like is None else f"one number or {len(like)} of them, one per sample"
             raise ValueError(f"t must be {expected}, got shape {tuple(t.shape)}.")
         if t.numel() and not (0 <= int(t.min()) and int(t.max()) <= self.T):
-            raise ValueError(
-                f"t must lie in 0..{self.T} (0 is clean data), got {int(t.min())}..{int(t.max())}."
-            )
+            raise ValueError(f"t must lie in 0..{self.T} (0 is clean data), got {int(t.min())}..{int(t.max())}.")
         return t.long()
 
     def even_times(self, num_steps: int) -> list[int]:

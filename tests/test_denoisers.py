@@ -3,7 +3,17 @@
 import pytest
 import torch
 
-from ddpm_lib import Denoiser, ExactDenoiser, GaussianMixture, add_noise, clip, cosine_schedule, guide, linear_schedule, score
+from ddpm_lib import (
+    Denoiser,
+    ExactDenoiser,
+    GaussianMixture,
+    add_noise,
+    clip,
+    cosine_schedule,
+    guide,
+    linear_schedule,
+    score,
+)
 from ddpm_lib.denoisers import guess_from, target_for
 
 SCHEDULE = linear_schedule()
@@ -18,7 +28,7 @@ def test_every_prediction_tells_the_same_guess(predicts, schedule, share):
     t = max(1, int(share * schedule.T))
     xt = add_noise(schedule, X0, t, EPS)
     guess = Denoiser(lambda x, time: target_for(predicts, schedule, X0, EPS, t), schedule, predicts)(xt, t)
-    # Told from the noise, the data is uncertain by sigma times the rounding of float64: that is the lesson of chapter 3.
+    # Told from the noise, the data is uncertain by sigma times the rounding of float64 (chapter 3).
     slack = 1e-13 * max(1.0, schedule.sigma[t].item() * 10)
     torch.testing.assert_close(guess.x0, X0, atol=slack, rtol=1e-9)
     torch.testing.assert_close(guess.eps, EPS, atol=1e-10, rtol=1e-9)
@@ -40,11 +50,17 @@ def test_exact_score_is_the_gradient_of_the_log_density():
     x = torch.randn(40, 2, dtype=torch.float64).requires_grad_()
     for t in (1, 50, 400, 1000):
         gradient = torch.autograd.grad(mixture.at(SCHEDULE, t).log_density(x).sum(), x)[0]
-        torch.testing.assert_close(score(ExactDenoiser(mixture, SCHEDULE), x.detach(), t), gradient, rtol=1e-6, atol=1e-8)
+        torch.testing.assert_close(
+            score(ExactDenoiser(mixture, SCHEDULE), x.detach(), t), gradient, rtol=1e-6, atol=1e-8
+        )
 
 
 def test_mixture_density_integrates_to_one_and_samples_match():
-    mixture = GaussianMixture(torch.tensor([[-0.5], [0.8]], dtype=torch.float64), std=torch.tensor([0.1, 0.3]), weights=torch.tensor([3.0, 1.0]))
+    mixture = GaussianMixture(
+        torch.tensor([[-0.5], [0.8]], dtype=torch.float64),
+        std=torch.tensor([0.1, 0.3]),
+        weights=torch.tensor([3.0, 1.0]),
+    )
     grid = torch.linspace(-4, 4, 8001, dtype=torch.float64)[:, None]
     density = mixture.log_density(grid).exp()
     assert torch.trapezoid(density, grid[:, 0]).item() == pytest.approx(1, abs=1e-6)
@@ -92,7 +108,9 @@ def test_no_guidance_asks_the_network_once():
 
 def test_label_reaches_the_network():
     seen = {}
-    Denoiser(lambda x, t, label: seen.update(label=label, t=t) or x, SCHEDULE, label=torch.tensor([4, 2]))(torch.zeros(2, 2), 9)
+    Denoiser(lambda x, t, label: seen.update(label=label, t=t) or x, SCHEDULE, label=torch.tensor([4, 2]))(
+        torch.zeros(2, 2), 9
+    )
     assert seen["label"].tolist() == [4, 2] and seen["t"].tolist() == [9, 9]
 
 

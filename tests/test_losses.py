@@ -13,7 +13,9 @@ X0 = torch.randn(8, 1, 4, 4, generator=torch.Generator().manual_seed(0)).clamp(-
 
 
 def test_a_silent_network_costs_the_variance_of_noise():
-    loss = simple_loss(lambda x, t: torch.zeros_like(x), SCHEDULE, X0.repeat(500, 1, 1, 1), generator=torch.Generator().manual_seed(1))
+    loss = simple_loss(
+        lambda x, t: torch.zeros_like(x), SCHEDULE, X0.repeat(500, 1, 1, 1), generator=torch.Generator().manual_seed(1)
+    )
     assert loss.item() == pytest.approx(1, abs=0.02)
 
 
@@ -34,14 +36,21 @@ def test_one_seed_gives_one_loss():
 def test_times_are_drawn_from_1_to_T():
     seen = []
     for seed in range(40):
-        simple_loss(lambda x, t: seen.extend(t.tolist()) or x, linear_schedule(4), X0, generator=torch.Generator().manual_seed(seed))
+        simple_loss(
+            lambda x, t: seen.extend(t.tolist()) or x,
+            linear_schedule(4),
+            X0,
+            generator=torch.Generator().manual_seed(seed),
+        )
     assert set(seen) == {1, 2, 3, 4}
 
 
 def test_weights():
     ones = torch.ones(1001, dtype=torch.float64)
     args = dict(t=torch.full((8,), 3), eps=torch.randn_like(X0))
-    assert weighted_loss(lambda x, t: x, SCHEDULE, X0, 2 * ones, **args) == 2 * simple_loss(lambda x, t: x, SCHEDULE, X0, **args)
+    assert weighted_loss(lambda x, t: x, SCHEDULE, X0, 2 * ones, **args) == 2 * simple_loss(
+        lambda x, t: x, SCHEDULE, X0, **args
+    )
     # DDPM eq. 12 at t = 1: beta_1 cancels in numerator and denominator.
     assert bound_weight(SCHEDULE)[1].item() == pytest.approx(0.5 / (1 - 1e-4))
     assert min_snr_weight(SCHEDULE)[1000] == 1 and min_snr_weight(SCHEDULE)[1] < 1e-3
@@ -51,7 +60,9 @@ def test_the_bound_weight_turns_noise_errors_into_mean_errors():
     from ddpm_lib import posterior
 
     t, xt, error = 200, torch.randn(4, 3, dtype=torch.float64), 0.1
-    means = [posterior(SCHEDULE, (xt - SCHEDULE.noise_rate[t] * e) / SCHEDULE.signal_rate[t], xt, t)[0] for e in (0.0, error)]
+    means = [
+        posterior(SCHEDULE, (xt - SCHEDULE.noise_rate[t] * e) / SCHEDULE.signal_rate[t], xt, t)[0] for e in (0.0, error)
+    ]
     kl = ((means[0] - means[1]) ** 2 / (2 * SCHEDULE.beta[t])).mean()
     torch.testing.assert_close(kl, bound_weight(SCHEDULE)[t] * error**2)
 
@@ -66,7 +77,9 @@ def test_normal_kl_by_integration():
 def test_bits_of_an_exact_model_are_the_datas_own():
     mixture = GaussianMixture(torch.zeros(1, 2, dtype=torch.float64), 0.5)
     x0 = mixture.sample(1000, torch.Generator().manual_seed(0))
-    bits = bits_per_dim(ExactDenoiser(mixture, SCHEDULE), SCHEDULE, x0, bins=None, generator=torch.Generator().manual_seed(1))
+    bits = bits_per_dim(
+        ExactDenoiser(mixture, SCHEDULE), SCHEDULE, x0, bins=None, generator=torch.Generator().manual_seed(1)
+    )
     own = -mixture.log_density(x0) / (2 * math.log(2))
     error = (bits - own).std().item() / 1000**0.5
     assert error < 0.05

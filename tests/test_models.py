@@ -120,6 +120,9 @@ def test_mlp():
 
 def test_classifier():
     model = DigitClassifier(dim=4, features=8).eval()
-    assert model(torch.zeros(2, 1, 28, 28)).shape == (2, 10) and model.features(torch.zeros(2, 1, 28, 28)).shape == (2, 8)
+    assert model(torch.zeros(2, 1, 28, 28)).shape == (2, 10) and model.features(torch.zeros(2, 1, 28, 28)).shape == (
+        2,
+        8,
+    )
     with pytest.raises(ValueError, match="1, 28, 28"):
         model(torch.zeros(2, 1, 32, 32))

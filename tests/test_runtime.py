@@ -44,7 +44,10 @@ def test_plots_draw_what_they_are_given():
     assert plots.show_images(torch.zeros(2, 3, 4, 4), titles=["a", "b"]).axes[1].get_title() == "b"
     assert len(plots.show_points(torch.zeros(5, 2), torch.zeros(5, 2)).axes) == 2
     assert len(plots.show_steps(torch.zeros(11, 3, 1, 4, 4), list(range(11)), count=4).axes) == 12
-    assert plots.show_curves(torch.arange(3), {"a": torch.ones(3), "b": torch.ones(3)}, log=True).axes[0].get_yscale() == "log"
+    assert (
+        plots.show_curves(torch.arange(3), {"a": torch.ones(3), "b": torch.ones(3)}, log=True).axes[0].get_yscale()
+        == "log"
+    )
     with pytest.raises(ValueError, match="add a batch"):
         plots.show_images(torch.zeros(1, 4, 4))
     with pytest.raises(ValueError, match="its time"):

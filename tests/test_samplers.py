@@ -4,8 +4,18 @@ import pytest
 import torch
 
 from ddpm_lib import (
-    Denoiser, ExactDenoiser, GaussianMixture, cosine_schedule, last, linear_schedule, posterior,
-    sample_ddim, sample_ddpm, sample_dpmpp, sample_heun, trajectory,
+    Denoiser,
+    ExactDenoiser,
+    GaussianMixture,
+    cosine_schedule,
+    last,
+    linear_schedule,
+    posterior,
+    sample_ddim,
+    sample_ddpm,
+    sample_dpmpp,
+    sample_heun,
+    trajectory,
 )  # fmt: skip
 from ddpm_lib.metrics import sliced_wasserstein
 
@@ -134,7 +144,9 @@ def test_dpmpp_wants_even_log_snr():
     exact, start = ExactDenoiser(mixture, SCHEDULE), noise(2000)
     real = mixture.sample(2000, torch.Generator().manual_seed(9))
     even, logsnr = (
-        sliced_wasserstein(real, last(sample_dpmpp(exact, SCHEDULE, start, times)).x, generator=torch.Generator().manual_seed(0))
+        sliced_wasserstein(
+            real, last(sample_dpmpp(exact, SCHEDULE, start, times)).x, generator=torch.Generator().manual_seed(0)
+        )
         for times in (SCHEDULE.even_times(10), SCHEDULE.logsnr_times(10))
     )
     assert logsnr < even / 2
@@ -145,7 +157,10 @@ def test_heun_on_even_times_explodes_with_the_cosine_schedule():
     cosine = cosine_schedule()
     spots = torch.tensor([[0.8, 0.0], [-0.8, 0.0], [0.0, 0.8], [0.0, -0.8]], dtype=torch.float64)
     exact = ExactDenoiser(GaussianMixture(spots, 0.5), cosine)
-    reach = [last(sample_heun(exact, cosine, noise(), t)).x.abs().max() for t in (cosine.even_times(10), cosine.karras_times(50))]
+    reach = [
+        last(sample_heun(exact, cosine, noise(), t)).x.abs().max()
+        for t in (cosine.even_times(10), cosine.karras_times(50))
+    ]
     assert reach[0] > 20 and reach[1] < 3
 
 

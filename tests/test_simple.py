@@ -39,7 +39,9 @@ def test_training_step_is_simple_loss():
     torch.manual_seed(3)
     t = torch.randint(1000, (6,))
     eps = torch.randn_like(X0)
-    torch.testing.assert_close(ours, simple_loss(shifted, SCHEDULE, X0, t=t + 1, eps=eps).to(ours), rtol=1e-6, atol=1e-7)
+    torch.testing.assert_close(
+        ours, simple_loss(shifted, SCHEDULE, X0, t=t + 1, eps=eps).to(ours), rtol=1e-6, atol=1e-7
+    )
 
 
 def test_sample_is_sample_ddpm():

@@ -84,7 +84,11 @@ def test_labels_are_dropped_to_none():
             return super().forward(xt, t, label)
 
     images, labels = torch.zeros(64, 1, 8, 8), torch.randint(10, (64,))
-    list(train(Spy(1, 8, (1, 2), 1, num_classes=10), loader(images, labels, batch_size=32), SCHEDULE, 20, label_dropout=0.5))
+    list(
+        train(
+            Spy(1, 8, (1, 2), 1, num_classes=10), loader(images, labels, batch_size=32), SCHEDULE, 20, label_dropout=0.5
+        )
+    )
     dropped = (torch.cat(seen) == -1).float().mean().item()
     assert 0.4 < dropped < 0.6
 

@@ -33,7 +33,9 @@ class DigitClassifier(nn.Module):
         return self.head(self.dropout(self.features(x)))
 
 
-def train_classifier(images: Tensor, labels: Tensor, num_epochs: int = 6, batch_size: int = 128, lr: float = 2e-3, seed: int = 0):
+def train_classifier(
+    images: Tensor, labels: Tensor, num_epochs: int = 6, batch_size: int = 128, lr: float = 2e-3, seed: int = 0
+):
     """A DigitClassifier trained on shifted copies of the images (up to 2 pixels); yields (epoch, mean loss, model)."""
     torch.manual_seed(seed)
     model = DigitClassifier().train()

@@ -30,7 +30,9 @@ class GroupNorm(nn.GroupNorm):
 
     def forward(self, x: Tensor) -> Tensor:
         with torch.autocast(x.device.type, enabled=False):
-            return F.group_norm(x.float(), self.num_groups, self.weight.float(), self.bias.float(), self.eps).type(x.dtype)
+            return F.group_norm(x.float(), self.num_groups, self.weight.float(), self.bias.float(), self.eps).type(
+                x.dtype
+            )
 
 
 def zeroed(module: nn.Module) -> nn.Module:

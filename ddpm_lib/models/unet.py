@@ -42,7 +42,9 @@ class UNet(nn.Module):
         self.label = nn.Embedding(num_classes + 1, emb) if num_classes else None
 
         def block(ins: int, outs: int, attend: bool) -> nn.ModuleList:
-            return nn.ModuleList([ResBlock(ins, outs, emb, dropout), Attention(outs, heads) if attend else nn.Identity()])
+            return nn.ModuleList(
+                [ResBlock(ins, outs, emb, dropout), Attention(outs, heads) if attend else nn.Identity()]
+            )
 
         self.first = nn.Conv2d(channels, dim, 3, padding=1)
         widths, skips = [dim * m for m in multipliers], [dim]
@@ -55,7 +57,9 @@ class UNet(nn.Module):
             if level < len(widths) - 1:
                 self.down.append(Downsample(w))
                 skips.append(w)
-        self.middle = nn.ModuleList([ResBlock(width, width, emb, dropout), Attention(width, heads), ResBlock(width, width, emb, dropout)])
+        self.middle = nn.ModuleList(
+            [ResBlock(width, width, emb, dropout), Attention(width, heads), ResBlock(width, width, emb, dropout)]
+        )
         self.up = nn.ModuleList()
         for level, w in reversed(list(enumerate(widths))):
             for _ in range(blocks + 1):
@@ -100,13 +104,16 @@ class UNet(nn.Module):
             raise ValueError(f"label must be one number per image, {len(xt)} in all, got shape {tuple(label.shape)}.")
         if not torch.compiler.is_compiling() and bool(((label < -1) | (label >= self.num_classes)).any()):
             raise ValueError(
-                f"labels must lie in 0..{self.num_classes - 1} (or −1 for none), got {int(label.min())}..{int(label.max())}."
+                f"labels must lie in 0..{self.num_classes - 1} (or −1 for none),"
+                f" got {int(label.min())}..{int(label.max())}."
             )
         return self.label(torch.where(label < 0, self.num_classes, label))
 
     def _check(self, xt: Tensor, t: Tensor) -> None:
         if xt.ndim != 4 or xt.shape[1] != self.channels:
-            raise ValueError(f"this U-Net takes images of shape (batch, {self.channels}, height, width), got {tuple(xt.shape)}.")
+            raise ValueError(
+                f"this U-Net takes images of shape (batch, {self.channels}, height, width), got {tuple(xt.shape)}."
+            )
         height, width = xt.shape[2:]
         if height % self.side_multiple or width % self.side_multiple:
             raise ValueError(
