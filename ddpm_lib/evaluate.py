@@ -9,8 +9,6 @@ and compare with nobody else's numbers.
 import argparse
 import json
 import os
-import platform
-import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -25,6 +23,7 @@ from .denoisers import Denoiser, clip
 from .guidance import guide
 from .losses import loss_by_time
 from .metrics import frechet_distance, kernel_distance, precision_recall
+from .runtime import provenance
 from .samplers import last, sample_ddim, sample_ddpm, sample_dpmpp, sample_heun
 from .schedules import Schedule
 
@@ -165,21 +164,11 @@ def main(arguments: list[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     torch.manual_seed(0)
     result = evaluate_digits(options.weights, options.data, options.samples, options.calls, options.scales)
-    commit = subprocess.run(
-        ["git", "rev-parse", "HEAD"], capture_output=True, text=True, cwd=Path(__file__).parent
-    ).stdout.strip()
     command = (
         f"python -m ddpm_lib.evaluate digits --samples {options.samples} --calls {' '.join(map(str, options.calls))}"
     )
-    hardware = (
-        torch.cuda.get_device_name()
-        if torch.cuda.is_available()
-        else f"CPU, {torch.get_num_threads()} thread(s), {platform.machine()}"
-    )
     path = options.weights / f"{options.name}.json"
-    path.write_text(
-        json.dumps({"command": command, "commit": commit or None, "hardware": hardware, **result}, indent=1) + "\n"
-    )
+    path.write_text(json.dumps({"command": command, **provenance(), **result}, indent=1) + "\n")
     print(path)
 
 
