@@ -11,6 +11,7 @@ models/     the networks
 data, metrics, plots, widgets/   what goes in, how good it is, how it looks
 checkpoints, recipes             what ships, and how it was made
 simple      all of DDPM on one page
+stable_diffusion                 the pipeline of chapter 6
 
 Here only the maths is imported; everything else by its module:
 from ddpm_lib.training import train. Importing this needs torch alone.

@@ -1,5 +1,8 @@
-"""How close samples are to data. All take features or points (n, d), and are symmetric in nothing but good will:
-real first, generated second. A number means something only beside the same number for real against real."""
+"""How close samples are to data.
+
+All take rows of features or points, (n, d): real first, generated second. A number means
+something only beside the same number for real against real.
+"""
 
 import torch
 from torch import Tensor

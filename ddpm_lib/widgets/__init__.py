@@ -1,0 +1,6 @@
+"""Figures that answer to the reader's hand, in a notebook and in the built page alike."""
+
+from .forward_reverse import ForwardReverse
+from .schedule_explorer import ScheduleExplorer
+
+__all__ = ["ForwardReverse", "ScheduleExplorer"]

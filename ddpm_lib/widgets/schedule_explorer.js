@@ -1,0 +1,165 @@
+// Schedule explorer: move T, the betas and the kind, and see at once what is left of the picture.
+import { format, loadPicture, make, noisyPixels, seededNormal, slider, stage, watch } from "./figure.js";
+import { KINDS, schedule } from "./schedule_math.js";
+
+// ---- pure part -------------------------------------------------------------
+
+// Sliders that are logarithmic: a step is a hundredth of a decade.
+export const toStep = (value) => Math.round(100 * Math.log10(value));
+export const fromStep = (step) => Number((10 ** (step / 100)).toPrecision(3));
+
+// A path through a table of numbers; values beyond low..high are held at the edge.
+export function pathOf(table, width, height, low, high) {
+  const n = table.length - 1;
+  const stride = Math.max(1, Math.floor(n / 250));
+  let d = "";
+  const add = (t) => {
+    const held = Math.min(Math.max(table[t], low), high);
+    d += `${d ? "L" : "M"}${((width * t) / n).toFixed(1)} ${(height * (high - held) / (high - low)).toFixed(1)}`;
+  };
+  for (let t = 0; t < n; t += stride) add(t);
+  add(n);
+  return d;
+}
+
+export const PRESETS = [
+  ["DDPM", { kind: "linear", T: 1000, beta_start: 1e-4, beta_end: 0.02 }],
+  ["its betas, 50 steps", { kind: "linear", T: 50, beta_start: 1e-4, beta_end: 0.02 }],
+  ["cosine", { kind: "cosine", T: 1000 }],
+  ["Stable Diffusion", { kind: "scaled-linear", T: 1000, beta_start: 0.00085, beta_end: 0.012 }],
+];
+
+// ---- drawing part ----------------------------------------------------------
+
+const EDGE = { left: 30, right: 8, top: 8, bottom: 20 };
+
+// One small chart over t. curves: [table, css class]; drag on it to move t.
+function chart({ title, low, high, ticks, seek }) {
+  const svg = make("svg", { class: "ddpm-chart", role: "img", "aria-label": title,
+    onpointerdown: (event) => { svg.setPointerCapture(event.pointerId); toTime(event); },
+    onpointermove: (event) => { if (event.buttons) toTime(event); } });
+  let inner = 1;
+  const toTime = (event) => {
+    const x = event.clientX - svg.getBoundingClientRect().left - EDGE.left;
+    seek(Math.min(Math.max(x / inner, 0), 1));
+  };
+  const draw = (T, t, curves) => {
+    const { clientWidth: width, clientHeight: height } = svg;
+    inner = width - EDGE.left - EDGE.right;
+    const tall = height - EDGE.top - EDGE.bottom;
+    const y = (value) => (tall * (high - value)) / (high - low);
+    const area = make("g", { transform: `translate(${EDGE.left} ${EDGE.top})` });
+    for (const tick of ticks) {
+      area.append(make("line", { x1: 0, x2: inner, y1: y(tick), y2: y(tick), class: "ddpm-rule" }),
+        make("text", { x: -5, y: y(tick) + 3.5, "text-anchor": "end" }, String(tick).replace("-", "−")));
+    }
+    for (const [share, anchor] of [[0, "start"], [0.5, "middle"], [1, "end"]]) {
+      area.append(make("text", { x: share * inner, y: tall + 15, "text-anchor": anchor },
+        share ? String(Math.round(share * T)) : "t = 0"));
+    }
+    for (const [table, name] of curves)
+      area.append(make("path", { d: pathOf(table, inner, tall, low, high), class: `ddpm-curve ${name}` }));
+    const x = (inner * t) / T;
+    area.append(make("line", { x1: x, x2: x, y1: 0, y2: tall, class: "ddpm-now" }));
+    for (const [table, name] of curves)
+      area.append(make("circle", { cx: x, cy: y(Math.min(Math.max(table[t], low), high)), r: 3.6,
+        class: `ddpm-dot ${name}` }));
+    svg.replaceChildren(area);
+  };
+  return { svg, draw };
+}
+
+export function render({ model, el }) {
+  const body = stage(el, model);
+  const keys = ["kind", "T", "beta_start", "beta_end", "t"];
+  let table = null, picture = null;
+  const compute = () => {
+    table = schedule(model.get("kind"), model.get("T"), model.get("beta_start"), model.get("beta_end"));
+  };
+  const change = (values) => {
+    const share = model.get("t") / model.get("T");
+    for (const [name, value] of Object.entries(values)) model.set(name, value);
+    if ("T" in values) model.set("t", Math.round(share * model.get("T")));
+  };
+  const commit = () => model.save_changes();
+  const seek = (share) => { model.set("t", Math.round(share * model.get("T"))); };
+
+  const rates = chart({ title: "alpha-bar, signal rate and noise rate against t", low: 0, high: 1,
+    ticks: [0, 0.5, 1], seek });
+  const snr = chart({ title: "natural logarithm of the signal-to-noise ratio against t", low: -12, high: 12,
+    ticks: [-10, 0, 10], seek });
+  const canvas = make("canvas", { class: "ddpm-picture", role: "img", "aria-label": "the picture at time t" });
+  const kind = make("select", { "data-control": "kind",
+    onchange: () => { change({ kind: kind.value }); commit(); } }, ...KINDS.map((name) => make("option", { value: name }, name)));
+  const log = (name) => ({ get: () => toStep(model.get(name)), show: () => format.short(model.get(name)),
+    input: (step) => change({ [name]: fromStep(step) }), commit });
+  const sliders = {
+    t: slider({ name: "time t", short: "t", min: 0, max: model.get("T"), get: () => model.get("t"),
+      show: () => String(model.get("t")), input: (t) => change({ t }), commit }),
+    T: slider({ name: "steps T", short: "T", min: 10, max: 1000, step: 10, get: () => model.get("T"),
+      show: () => String(model.get("T")), input: (T) => change({ T }), commit }),
+    beta_start: slider({ name: "first β", short: "beta_start", min: -500, max: -100, ...log("beta_start") }),
+    beta_end: slider({ name: "last β", short: "beta_end", min: -400, max: -30, ...log("beta_end") }),
+  };
+  const readouts = {};
+  const reading = (name, text) => {
+    readouts[name] = make("output", {});
+    return make("div", { "data-readout": name }, make("span", {}, text), readouts[name]);
+  };
+  const presets = make("div", { class: "ddpm-presets", role: "group", "aria-label": "known schedules" },
+    make("span", {}, "Try"), ...PRESETS.map(([name, values]) => make("button", { type: "button", "data-control": name,
+      onclick: () => { change(values); commit(); } }, name)));
+
+  body.append(
+    make("div", { class: "ddpm-charts" },
+      make("div", { class: "ddpm-cell ddpm-cell-rates" }, make("div", { class: "ddpm-key" },
+        make("span", { class: "ddpm-signal" }, "signal √ᾱ"), make("span", { class: "ddpm-noise" }, "noise √(1−ᾱ)"),
+        make("span", { class: "ddpm-share" }, "ᾱ")), rates.svg),
+      make("div", { class: "ddpm-cell" }, make("div", { class: "ddpm-key" }, make("span", {}, "log SNR")), snr.svg),
+      make("div", { class: "ddpm-cell ddpm-cell-picture" }, make("div", { class: "ddpm-key" }, make("span", {}, "picture at t")), canvas)),
+    make("div", { class: "ddpm-sliders" }, sliders.t.label, sliders.T.label, sliders.beta_start.label, sliders.beta_end.label),
+    make("div", { class: "ddpm-row" }, make("label", { class: "ddpm-kind" }, "kind ", kind), presets),
+    make("div", { class: "ddpm-readings" }, reading("snr", "SNR at t"), reading("signal", "signal rate at t"),
+      reading("noise", "noise rate at t"), reading("one", "SNR = 1 at t"), reading("left", "amplitude left at T")));
+
+  const draw = () => {
+    const { T, alphaBar, signalRate, noiseRate } = table;
+    const t = Math.min(model.get("t"), T);
+    rates.draw(T, t, [[alphaBar, "ddpm-share"], [noiseRate, "ddpm-noise"], [signalRate, "ddpm-signal"]]);
+    snr.draw(T, t, [[table.logSnr, "ddpm-ink"]]);
+    sliders.t.range.max = T;
+    for (const one of Object.values(sliders)) one.refresh();
+    kind.value = model.get("kind");
+    for (const name of ["beta_start", "beta_end"]) sliders[name].range.disabled = kind.value === "cosine";
+    readouts.snr.textContent = format.short(table.snr[t]);
+    readouts.signal.textContent = format.rate(signalRate[t]);
+    readouts.noise.textContent = format.rate(noiseRate[t]);
+    readouts.one.textContent = table.tAtSnrOne ?? "never";
+    readouts.left.textContent = `${format.short(100 * table.amplitudeLeft)} %`;
+    if (!picture) return;
+    noisyPixels(picture.values, picture.eps, signalRate[t], noiseRate[t], picture.pixels.data);
+    canvas.getContext("2d").putImageData(picture.pixels, 0, 0);
+  };
+  let asked = 0; // several changes at once are drawn once
+  const soon = () => { asked ||= requestAnimationFrame(() => { asked = 0; compute(); draw(); }); };
+  for (const key of keys) model.on(`change:${key}`, soon);
+  const unwatch = watch(body, soon);
+  compute();
+  draw();
+  if (model.get("picture").clean) {
+    loadPicture(model.get("picture").clean).then((loaded) => {
+      picture = { ...loaded, eps: seededNormal(loaded.values.length, model.get("picture").seed),
+        pixels: new ImageData(loaded.width, loaded.height) };
+      [canvas.width, canvas.height] = [loaded.width, loaded.height];
+      draw();
+      body.dataset.loaded = "";
+    });
+  }
+  return () => {
+    unwatch();
+    cancelAnimationFrame(asked);
+    for (const key of keys) model.off(`change:${key}`, soon);
+  };
+}
+
+export default { render };
