@@ -1,0 +1,83 @@
+"""Stable Diffusion: the real pipeline where one can be had, and a tiny untrained one with the same parts."""
+
+import json
+import os
+import string
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import torch
+
+from .runtime import device, is_full_run
+
+
+def find_pipeline(model: str):
+    """diffusers' pipeline called `model` (an id, or a folder that holds one) on this machine's GPU, or None.
+
+    None comes with one printed message: what is missing, what would happen, how to get it. Half precision on
+    CUDA, float32 elsewhere; a CPU takes minutes a picture and is used for a folder only. Only a full run
+    (runtime.is_full_run) may fetch weights, about 5 GB, and not under HF_HUB_OFFLINE=1.
+    """
+    where = device()
+    if where.type == "cpu" and not Path(model).is_dir():
+        print(
+            f"{model} is not loaded: there is no GPU here, and one picture would take minutes.\n"
+            "With a GPU the next cells draw 512 × 512 pictures in seconds. On Colab: Runtime, Change runtime type.\n"
+            "The weights are fetched once, about 5 GB; a folder that holds them may stand in place of the name."
+        )
+        return None
+    from diffusers import StableDiffusionPipeline
+
+    offline = not is_full_run() or os.environ.get("HF_HUB_OFFLINE", "").upper() in ("1", "ON", "YES", "TRUE")
+    dtype = torch.float16 if where.type == "cuda" else torch.float32
+    try:
+        pipe = StableDiffusionPipeline.from_pretrained(model, dtype=dtype, local_files_only=offline)
+    except Exception as error:  # huggingface_hub, its HTTP library and diffusers each raise kinds of their own
+        why = (str(error).strip() or "no reason given").splitlines()[0][:120]
+        cure = "Is there a network, and does the name still exist? Any Stable Diffusion 1.x will do, or a folder."
+        if offline:
+            cure = "This run may not fetch it: set DDPM_RUN=full, unset HF_HUB_OFFLINE, and start again with a network."
+        print(f"{model} could not be loaded ({type(error).__name__}: {why}).\n{cure}")
+        return None
+    pipe.set_progress_bar_config(disable=True)
+    return pipe.to(where)
+
+
+def tiny_pipeline(seed: int = 0):
+    """diffusers' pipeline with every part of the real one and random weights: it runs anywhere, and knows nothing.
+
+    64 × 64 pictures from (4, 8, 8) latents; 77 tokens, a letter each, of width 32; DDIM on Stable Diffusion's betas.
+    """
+    from diffusers import AutoencoderKL, DDIMScheduler, StableDiffusionPipeline, UNet2DConditionModel
+    from transformers import CLIPTextConfig, CLIPTextModel
+
+    tokenizer = _letters()
+    words = dict(vocab_size=len(tokenizer), hidden_size=32, intermediate_size=64, num_hidden_layers=2)
+    ends = dict(bos_token_id=len(tokenizer) - 2, eos_token_id=len(tokenizer) - 1)
+    painter = dict(down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"), block_out_channels=(32, 64))
+    mirror = dict(up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"), cross_attention_dim=32, layers_per_block=1)
+    coder = dict(down_block_types=("DownEncoderBlock2D",) * 4, up_block_types=("UpDecoderBlock2D",) * 4)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        text_encoder = CLIPTextModel(CLIPTextConfig(**words, **ends, num_attention_heads=4))
+        unet = UNet2DConditionModel(**painter, **mirror, sample_size=8, attention_head_dim=4)
+        vae = AutoencoderKL(**coder, block_out_channels=(16, 16, 32, 32), norm_num_groups=8, sample_size=64)
+    betas = dict(beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear")
+    scheduler = DDIMScheduler(**betas, clip_sample=False, steps_offset=1, timestep_spacing="trailing")
+    parts = (vae, text_encoder, tokenizer, unet, scheduler)
+    pipe = StableDiffusionPipeline(*parts, safety_checker=None, feature_extractor=None, requires_safety_checker=False)
+    pipe.set_progress_bar_config(disable=True)
+    return pipe
+
+
+def _letters():
+    """CLIP's tokenizer with the letters for a vocabulary: those inside a word, and those that end one."""
+    from transformers import CLIPTokenizer
+
+    symbols = string.ascii_lowercase + string.digits
+    pieces = [*symbols, *(symbol + "</w>" for symbol in symbols), "<|startoftext|>", "<|endoftext|>"]
+    with TemporaryDirectory() as folder:
+        vocabulary, merges = Path(folder, "vocab.json"), Path(folder, "merges.txt")
+        vocabulary.write_text(json.dumps({piece: i for i, piece in enumerate(pieces)}))
+        merges.write_text("#version: 0.2\n")
+        return CLIPTokenizer(str(vocabulary), str(merges), model_max_length=77)

@@ -1,0 +1,192 @@
+"""One environment, described in several files that agree, and tools that fail in plain words."""
+
+import os
+import re
+import subprocess
+import tomllib
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+import yaml
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+from packaging.version import Version
+
+from tests import browser
+from tools import environment, steps, vendor
+
+ROOT = Path(__file__).parent.parent
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+EXTRAS = PROJECT["optional-dependencies"]
+REQUIREMENTS = [
+    Requirement(line)
+    for line in [*PROJECT["dependencies"], *(line for lines in EXTRAS.values() for line in lines)]
+    if not line.startswith(PROJECT["name"])
+]
+# Wheels for a GPU bring these; each torch pins its own.
+OF_A_GPU = re.compile(r"(nvidia|cuda|triton)")
+
+
+def pins():
+    """constraints.txt as {name: version}; anything but `name==version` is an error."""
+    lines = [line for line in (ROOT / "constraints.txt").read_text().splitlines() if line]
+    lines = [line for line in lines if not line.startswith("#")]
+    for line in lines:
+        assert re.fullmatch(r"[A-Za-z0-9._-]+==[0-9][A-Za-z0-9.]*", line), f"not an exact pin: {line}"
+    table = {canonicalize_name(name): version for name, version in (l.split("==") for l in lines)}
+    assert len(table) == len(lines), "a package is pinned twice"
+    return table
+
+
+def closure(name, extras=(), seen=None):
+    """The names of all distributions that a requirement brings on this machine."""
+    seen = {} if seen is None else seen
+    new = set(extras) - seen.get(canonicalize_name(name), set())
+    if canonicalize_name(name) in seen and not new:
+        return seen
+    seen.setdefault(canonicalize_name(name), set()).update(extras)
+    for line in metadata.requires(name) or []:
+        requirement = Requirement(line)
+        marker = requirement.marker
+        if marker is None or any(marker.evaluate({"extra": extra}) for extra in ("", *extras)):
+            closure(requirement.name, requirement.extras, seen)
+    return seen
+
+
+@pytest.mark.parametrize("requirement", REQUIREMENTS, ids=str)
+def test_every_range_of_the_project_has_a_pin_inside_it(requirement):
+    version = pins().get(canonicalize_name(requirement.name))
+    assert version is not None, "add it to constraints.txt"
+    assert requirement.specifier.contains(version)
+
+
+def test_what_is_installed_is_what_is_pinned():
+    pinned, wrong = pins(), []
+    for name in closure("ddpm_lib", ("book", "test")):
+        if name == "ddpm-lib" or OF_A_GPU.match(name):
+            continue
+        version = Version(metadata.version(name)).public
+        if pinned.get(name) != version:
+            wrong.append(f"{name}: {version} is installed, {pinned.get(name)} is pinned")
+    assert wrong == []
+
+
+def test_conda_installs_the_same():
+    described = yaml.safe_load((ROOT / "environment.yml").read_text())["dependencies"]
+    assert described == [
+        f"python{PROJECT['requires-python']}",
+        "pip",
+        {"pip": ["-e .[book,test]"]},
+    ]
+
+
+def test_the_library_itself_has_floors_only():
+    for line in PROJECT["dependencies"]:
+        operators = {part.operator for part in Requirement(line).specifier}
+        assert operators == {">="}, f"{line}: Colab's own version must never be replaced"
+
+
+def test_the_notebooks_extra_has_floors_only():
+    for line in EXTRAS["notebooks"]:
+        assert {part.operator for part in Requirement(line).specifier} == {">="}, line
+
+
+def test_the_oldest_python_is_the_same_everywhere():
+    oldest = ".".join(map(str, environment.OLDEST))
+    assert PROJECT["requires-python"] == f">={oldest}"
+    assert f"Python {oldest}" in (ROOT / "README.md").read_text()
+    workflow = (ROOT / ".github/workflows/book.yml").read_text()
+    assert f'python: ["{oldest}"' in workflow
+
+
+def test_every_way_in_runs_the_same_two_commands():
+    targets = set(re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    assert {"read", "book", "test", "outputs", "weights", "clean"} <= targets
+    readme = (ROOT / "README.md").read_text()
+    assert "make read" in readme and "make test" in readme
+    run = ROOT / ".ci" / "run"
+    assert os.access(run, os.X_OK) and "make test" in run.read_text()
+    workflow = yaml.safe_load((ROOT / ".github/workflows/book.yml").read_text())
+    commands = [step.get("run") for job in workflow["jobs"].values() for step in job["steps"]]
+    assert {"make test", "make book"} == set(filter(None, commands))
+    assert workflow[True]["schedule"]  # YAML reads the key `on` as true
+
+
+def test_the_address_of_the_repository_is_written_once():
+    address = yaml.safe_load((ROOT / "_config.yml").read_text())["repository"]["url"]
+    listed = subprocess.run(
+        ["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True
+    )
+    files = listed.stdout.splitlines() or [str(p.relative_to(ROOT)) for p in ROOT.glob("*.*")]
+    naming = set()
+    for name in files:
+        file = ROOT / name
+        if file.is_file() and file.stat().st_size < 2_000_000 and address.encode() in file.read_bytes():
+            naming.add(name)
+    assert {name for name in naming if not name.startswith("book/0")} == {"_config.yml"}
+
+
+def test_set_up_runs_again_only_when_its_sources_change(monkeypatch, tmp_path):
+    for name in environment.SOURCES:
+        (tmp_path / name).write_text(name)
+    installed = []
+    monkeypatch.setattr(environment, "ROOT", tmp_path)
+    monkeypatch.setattr(environment, "_create", lambda venv: venv.mkdir(exist_ok=True))
+    monkeypatch.setattr(environment, "run_quietly", lambda name, command: installed.append(name))
+    monkeypatch.setattr(vendor, "fetch", lambda folder: None)
+    environment.set_up("env")
+    environment.set_up("env")
+    assert installed == ["install the packages"]
+    (tmp_path / "constraints.txt").write_text("torch==9\n")
+    environment.set_up("env")
+    assert len(installed) == 2
+
+
+def test_a_failed_installation_is_not_remembered(monkeypatch, tmp_path):
+    def fail(name, command):
+        raise steps.StepFailed(name)
+
+    for name in environment.SOURCES:
+        (tmp_path / name).write_text(name)
+    monkeypatch.setattr(environment, "ROOT", tmp_path)
+    monkeypatch.setattr(environment, "_create", lambda venv: venv.mkdir(exist_ok=True))
+    monkeypatch.setattr(environment, "run_quietly", fail)
+    with pytest.raises(steps.StepFailed):
+        environment.set_up("env")
+    assert not (tmp_path / "env" / ".book-stamp").exists()
+
+
+def test_an_old_python_is_told_so(monkeypatch):
+    monkeypatch.setattr(environment, "OLDEST", (99, 0))
+    with pytest.raises(steps.StepFailed, match="needs Python 99.0 or newer.*make PYTHON="):
+        environment.set_up()
+
+
+def test_a_failing_step_names_itself_and_shows_its_complaint(monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr(steps, "ROOT", tmp_path)
+    monkeypatch.setattr(steps, "LOGS", tmp_path / "logs")
+    code = "echo 'WARNING: lost'; seq 40; exit 3"
+    with pytest.raises(steps.StepFailed, match="peel the onions ended with status 3"):
+        steps.run_quietly("peel the onions", ["sh", "-c", code])
+    said = capsys.readouterr().out
+    assert "✗ peel the onions: failed after" in said and "WARNING: lost" in said
+
+
+def test_a_mathjax_that_is_not_ours_is_refused(monkeypatch, tmp_path):
+    def send_something_else(name, command, **env):
+        Path(command[-1], f"mathjax-{vendor.VERSION}.tgz").write_bytes(b"something else")
+
+    monkeypatch.setattr(vendor, "FOLDER", tmp_path / "mathjax")
+    monkeypatch.setattr(vendor, "run_quietly", send_something_else)
+    monkeypatch.setattr(vendor.shutil, "which", lambda name, path: "npm")
+    with pytest.raises(steps.StepFailed, match="is not the"):
+        vendor.fetch(tmp_path)
+    assert not (tmp_path / "mathjax").exists()
+
+
+def test_without_a_browser_the_failure_says_how_to_get_one(monkeypatch):
+    monkeypatch.setattr(browser, "find", lambda: None)
+    monkeypatch.setattr(browser, "_installers", lambda: [])
+    with pytest.raises(RuntimeError, match="apt-get install chromium.*playwright install"):
+        browser.find_or_install()

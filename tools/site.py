@@ -1,0 +1,78 @@
+"""Build the pages into _build/html, and serve them on localhost."""
+
+import hashlib
+import http.server
+import shutil
+import sys
+from functools import partial
+from pathlib import Path
+
+from tools import vendor
+from tools.steps import ROOT, main, run_quietly
+
+HTML = ROOT / "_build" / "html"
+STAMP = HTML / ".book-stamp"
+SOURCES = ("_config.yml", "_toc.yml", "book", "constraints.txt")
+
+
+def build():
+    """Build every page from the stored outputs; a warning is an error."""
+    vendor.fetch(Path(sys.executable).parent)
+    shutil.rmtree(HTML, ignore_errors=True)
+    jupyter_book = Path(sys.executable).parent / "jupyter-book"
+    command = [jupyter_book, "build", ".", "-W", "--keep-going", "--all"]
+    run_quietly("build the pages", command)
+    (HTML / ".nojekyll").touch()  # GitHub Pages drops _static/ without it
+    STAMP.write_text(_fingerprint())
+    print(f"The book is in {(HTML / 'index.html').relative_to(ROOT)}", flush=True)
+
+
+def build_if_stale():
+    """Build the pages unless those in _build/html were made from what is here now."""
+    if not STAMP.exists() or STAMP.read_text() != _fingerprint():
+        build()
+
+
+def server(port=0):
+    """A server of the built pages on localhost; port 0 takes any free one."""
+    handler = partial(_Handler, directory=str(HTML))
+    return http.server.ThreadingHTTPServer(("127.0.0.1", port), handler)
+
+
+def serve(port=8000):
+    """Serve the built pages until the keyboard stops it; takes the next free port."""
+    for candidate in range(int(port), int(port) + 20):
+        try:
+            httpd = server(candidate)
+            break
+        except OSError:
+            continue
+    else:
+        sys.exit(f"No free port from {port} on; name another with `make read PORT=9000`.")
+    print(f"\nRead the book at http://localhost:{httpd.server_port}/  (Ctrl-C stops)", flush=True)
+    httpd.serve_forever()
+
+
+class _Handler(http.server.SimpleHTTPRequestHandler):
+    """Serves files, quietly."""
+
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, *args):
+        pass
+
+
+def _fingerprint():
+    digest = hashlib.sha256()
+    for source in SOURCES:
+        path = ROOT / source
+        files = sorted(path.rglob("*")) if path.is_dir() else [path]
+        for file in files:
+            if file.is_file() and ".ipynb_checkpoints" not in file.parts:
+                digest.update(str(file.relative_to(ROOT)).encode())
+                digest.update(file.read_bytes())
+    return digest.hexdigest()
+
+
+if __name__ == "__main__":
+    main(lambda command, *rest: {"build": build, "serve": serve}[command](*rest))
