@@ -33,7 +33,7 @@ def test_show_source_shows_the_function_itself(monkeypatch):
     shown = []
     monkeypatch.setattr("IPython.display.display", lambda item: shown.append(item.data))
     runtime.show_source(last)
-    assert shown[0].startswith("```python\ndef last(") and "return step" in shown[0]
+    assert shown[0].startswith("```python\ndef last(") and "return final" in shown[0]
 
 
 def test_plots_draw_what_they_are_given():

@@ -36,7 +36,9 @@ def test_measured_quality_keeps_its_promise():
     found = load_results("digits")
     assert found["classifier_agreement"]["samples"] >= 1000
     assert found["classifier_agreement"]["agreement"] >= 0.97
-    assert all(row["frechet"] > found["floor"]["frechet"] for row in found["by_calls"])
+    # Nothing is nearer to real images than real images are, but for the chance of a thousand samples.
+    low = found["floor"]["frechet"] - 3 * found["floor"]["frechet_std"]
+    assert all(row["frechet"] > low for row in found["by_calls"])
 
 
 def test_one_digit_takes_no_more_than_seconds():

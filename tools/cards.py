@@ -58,7 +58,8 @@ def _quality(name: str) -> list[str]:
         f" at guidance scale {agreed['scale']:g}.",
         f"- {found['seconds_per_image_20_steps']} s for one guided image, 20 DPM-Solver++ steps, one CPU thread.",
         "- Floor, real training images against real test images:"
-        f" Fréchet {floor['frechet']}, kernel {floor['kernel']}.",
+        f" Fréchet {floor['frechet']:.2f} ± {floor['frechet_std']:.2f}, kernel {floor['kernel']:.3f}"
+        f" ± {floor['kernel_std']:.3f} (mean and deviation of {floor['draws']} random draws)."
     ]
     lines += ["", "| guidance scale | agreement | Fréchet | precision | recall | spread |", "|---|---|---|---|---|---|"]
     lines += [

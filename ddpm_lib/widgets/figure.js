@@ -172,8 +172,9 @@ export function clock(el, advance) {
   return {
     get running() { return running; },
     start() { running = true; last = performance.now(); wake(); },
-    stop() { running = false; },
-    dispose() { running = false; sight.disconnect(); cancelAnimationFrame(handle); },
+    // The frame already asked for must not land: a paused picture stands still at once.
+    stop() { running = false; cancelAnimationFrame(handle); handle = 0; },
+    dispose() { this.stop(); sight.disconnect(); },
   };
 }
 
