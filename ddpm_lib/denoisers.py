@@ -28,7 +28,7 @@ def guess_from(predicts: str, output: Tensor, schedule: Schedule, xt: Tensor, t:
     v = signal_rate · eps − noise_rate · x0 (Salimans & Ho 2022, appendix D), so that
     x0 = signal_rate · x_t − noise_rate · v and eps = noise_rate · x_t + signal_rate · v.
     """
-    signal, noise = schedule.at(schedule.signal_rate, t, xt), schedule.at(schedule.noise_rate, t, xt)
+    signal, noise = schedule.rates(t, xt)
     if predicts == "eps":
         return Guess(x0=(xt - noise * output) / signal, eps=output)
     if predicts == "x0":
@@ -67,8 +67,10 @@ class Denoiser:
 
     def __call__(self, xt: Tensor, t: int | Tensor) -> Guess:
         """xt: (batch, ...), t: an int or (batch,) in 1..T. At t = 0 there is nothing left to guess."""
-        t = check_noisy(self.schedule, t, xt)
-        times = t.to(xt.device).expand(len(xt))
+        if type(t) is int and 1 <= t <= self.schedule.T:
+            times = torch.full((len(xt),), t, device=xt.device)
+        else:
+            times = check_noisy(self.schedule, t, xt).to(xt.device).expand(len(xt))
         output = self.model(xt, times) if self.label is None else self.model(xt, times, self.label)
         return guess_from(self.predicts, output, self.schedule, xt, t)
 

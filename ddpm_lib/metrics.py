@@ -7,6 +7,8 @@ something only beside the same number for real against real.
 import torch
 from torch import Tensor
 
+BLOCK = 200  # rows that are compared with all others at once: more would not stay near the processor
+
 
 def frechet_distance(real: Tensor, generated: Tensor) -> float:
     """Fréchet distance of the two fitted Gaussians (Heusel et al. 2017, eq. 6). real: (n, d), generated: (m, d).
@@ -28,11 +30,15 @@ def kernel_distance(real: Tensor, generated: Tensor) -> float:
     real, generated = _check(real, generated)
     d = real.shape[1]
 
+    def total(a: Tensor, b: Tensor) -> Tensor:
+        # Row by row of blocks: ten thousand against ten thousand would not fit at once.
+        return sum(((rows @ b.T / d + 1) ** 3).sum() for rows in a.split(BLOCK))
+
     def mean_kernel(a: Tensor, b: Tensor | None = None) -> Tensor:
-        k = (a @ (a if b is None else b).T / d + 1) ** 3
         if b is not None:
-            return k.mean()
-        return (k.sum() - k.diagonal().sum()) / (len(a) * (len(a) - 1))
+            return total(a, b) / (len(a) * len(b))
+        with_itself = ((a.square().sum(1) / d + 1) ** 3).sum()
+        return (total(a, a) - with_itself) / (len(a) * (len(a) - 1))
 
     return float(mean_kernel(real) + mean_kernel(generated) - 2 * mean_kernel(real, generated))
 
@@ -48,8 +54,9 @@ def precision_recall(real: Tensor, generated: Tensor, k: int = 3) -> tuple[float
 
     def inside(points: Tensor, manifold: Tensor) -> float:
         # The point itself is its own nearest neighbour, so the k-th other one is at place k + 1.
-        radius = torch.cdist(manifold, manifold).kthvalue(k + 1, dim=1).values
-        return (torch.cdist(points, manifold) <= radius).any(1).double().mean().item()
+        radius = torch.cat([torch.cdist(x, manifold).kthvalue(k + 1, dim=1).values for x in manifold.split(BLOCK)])
+        found = [(torch.cdist(x, manifold) <= radius).any(1) for x in points.split(BLOCK)]
+        return torch.cat(found).double().mean().item()
 
     return inside(generated, real), inside(real, generated)
 
@@ -72,4 +79,6 @@ def _check(real: Tensor, generated: Tensor) -> tuple[Tensor, Tensor]:
             f"metrics compare rows of features, (n, d) with (m, d), got {tuple(real.shape)}"
             f" and {tuple(generated.shape)}; use .flatten(1) or a classifier's features."
         )
+    if real.device.type == "mps":  # it has no float64
+        real, generated = real.cpu(), generated.cpu()
     return real.double(), generated.double()

@@ -26,20 +26,17 @@ def posterior(
     Returns (mean, variance): mean like x0, variance a scalar or (batch, 1, ..., 1).
     At s = 0 the variance is 0 by arithmetic: the last step of a sampler adds no noise.
     """
-    t = schedule.check_times(t, xt)
-    s = t - 1 if s is None else schedule.check_times(s, xt)
-    if bool((s >= t).any()) or bool((s < 0).any()):
-        raise ValueError("the posterior steps back in time: it needs t in 1..T and an s in 0..t−1.")
-    abar_t, abar_s = schedule.alpha_bar[t], schedule.alpha_bar[s]
-    beta = step_variance(schedule, t, s)
-    weight_x0 = abar_s.sqrt() * beta / (1 - abar_t)
-    weight_xt = (1 - beta).sqrt() * (1 - abar_s) / (1 - abar_t)
+    abar_t, abar_s, beta = _step_back(schedule, t, t - 1 if s is None else s, xt)
+    weight_x0 = abar_s**0.5 * beta / (1 - abar_t)
+    weight_xt = (1 - beta) ** 0.5 * (1 - abar_s) / (1 - abar_t)
     mean = _beside(weight_x0, x0) * x0 + _beside(weight_xt, xt) * xt
-    return mean, _beside(beta * (1 - abar_s) / (1 - abar_t), xt)
+    return mean, _beside(torch.as_tensor(beta * (1 - abar_s) / (1 - abar_t), dtype=torch.float64), xt)
 
 
 def step_variance(schedule: Schedule, t: int | Tensor, s: int | Tensor) -> Tensor:
     """Variance that the chain adds on its way from s to t: 1 − alpha_bar_t / alpha_bar_s; beta_t if s = t − 1."""
+    if type(t) is int and type(s) is int:
+        return schedule.beta[t] if s == t - 1 else 1 - schedule.alpha_bar[t] / schedule.alpha_bar[s]
     t, s = torch.as_tensor(t), torch.as_tensor(s)
     # The table's own beta where it has one: the quotient would lose its last digits.
     return torch.where(s == t - 1, schedule.beta[t], 1 - schedule.alpha_bar[t] / schedule.alpha_bar[s])
@@ -51,8 +48,23 @@ def noise_like(x: Tensor, generator: torch.Generator | None = None) -> Tensor:
     return torch.randn(x.shape, generator=generator, device=where, dtype=x.dtype).to(x.device)
 
 
-def _beside(values: Tensor, like: Tensor) -> Tensor:
-    """float64 coefficients, () or (batch,), shaped and cast to multiply `like`."""
+def _step_back(schedule: Schedule, t: int | Tensor, s: int | Tensor, like: Tensor):
+    """alpha_bar_t, alpha_bar_s and the variance between them, checked: floats for two ints, else float64 tensors.
+
+    Floats are the samplers' way: arithmetic on single numbers is ten times slower in tensors.
+    """
+    if type(t) is int and type(s) is int and 0 <= s < t <= schedule.T:
+        return float(schedule.alpha_bar[t]), float(schedule.alpha_bar[s]), float(step_variance(schedule, t, s))
+    t = schedule.check_times(t, like)
+    if bool((torch.as_tensor(s) < 0).any()) or bool(((s := schedule.check_times(s, like)) >= t).any()):
+        raise ValueError("the posterior steps back in time: it needs t in 1..T and an s in 0..t−1.")
+    return schedule.alpha_bar[t], schedule.alpha_bar[s], step_variance(schedule, t, s)
+
+
+def _beside(values: Tensor | float, like: Tensor) -> Tensor | float:
+    """float64 coefficients, a float, () or (batch,), shaped and cast to multiply `like`."""
+    if isinstance(values, float):
+        return values
     if values.ndim == 1:
         values = values.reshape(-1, *[1] * (like.ndim - 1))
     return values.to(like.device, like.dtype)

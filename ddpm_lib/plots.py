@@ -114,12 +114,15 @@ def show_curves(x, curves: dict[str, Tensor], xlabel: str = "t", ylabel: str = "
 def show_records(rows: list[dict], x: str, y: str, by: str, floor: float | None = None, floor_name: str = "real data"):
     """Measurements as lines on logarithmic axes: row[y] over row[x], a line for each value of row[by].
 
-    floor: what a perfect answer would score, drawn as a dotted line.
+    A row's y + "_std", where there is one, becomes an error bar. floor: what a perfect answer would score, drawn as
+    a dotted line.
     """
     figure, axis = plt.subplots()
+    axis.set(xscale="log", yscale="log")
     for name in dict.fromkeys(row[by] for row in rows):
         mine = sorted((row for row in rows if row[by] == name), key=lambda row: row[x])
-        axis.loglog([row[x] for row in mine], [row[y] for row in mine], "o-", markersize=4, label=name)
+        bars = [row.get(f"{y}_std") or 0 for row in mine]
+        axis.errorbar([row[x] for row in mine], [row[y] for row in mine], bars, fmt="o-", markersize=4, label=name)
     if floor is not None:
         axis.axhline(floor, color=INK, linestyle=":", label=floor_name)
     ticks = sorted({row[x] for row in rows})

@@ -5,6 +5,7 @@ karras_times, logsnr_times): decreasing, from T to 0. Randomness comes only thro
 `generator`. Clipping and guidance belong to the denoiser, progress bars to the caller.
 """
 
+import math
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
@@ -68,18 +69,18 @@ def sample_ddim(
     """
     if not 0 <= eta <= 1:
         raise ValueError(f"eta must lie in 0..1 (0: no fresh noise, 1: as much as DDPM), got {eta}.")
-    x = noise
+    x, alpha_bar = noise, schedule.alpha_bar.tolist()
     times = check_grid(schedule, times)
     yield Step(times[0], x, None)
     for t, s in zip(times, times[1:]):
         guess = denoise(x, t)
-        abar_t, abar_s = schedule.alpha_bar[t], schedule.alpha_bar[s]
-        variance = eta**2 * step_variance(schedule, t, s) * (1 - abar_s) / (1 - abar_t)
+        abar_t, abar_s = alpha_bar[t], alpha_bar[s]
+        variance = eta**2 * float(step_variance(schedule, t, s)) * (1 - abar_s) / (1 - abar_t) if eta > 0 else 0.0
         # Remove all the noise that was guessed, put back what belongs to s: partly the same, partly fresh.
-        kept = (1 - abar_s - variance).clamp(min=0).sqrt()
-        x = abar_s.sqrt().to(x) * guess.x0 + kept.to(x) * guess.eps
+        kept = max(1 - abar_s - variance, 0.0)
+        x = math.sqrt(abar_s) * guess.x0 + math.sqrt(kept) * guess.eps
         if eta > 0:
-            x = x + variance.sqrt().to(x) * noise_like(x, generator)
+            x = x + math.sqrt(variance) * noise_like(x, generator)
         yield Step(s, x, guess.x0)
 
 
@@ -114,17 +115,20 @@ def sample_dpmpp(denoise: Callable, schedule: Schedule, noise: Tensor, times: li
     noise: (batch, ...); times: decreasing, T … 0; best even in log-SNR (schedule.logsnr_times).
     """
     x, before, width_before = noise, None, None
+    # As lists of floats: arithmetic on single numbers is ten times slower in tensors.
+    log_snr, signal_rate, noise_rate = (
+        table.tolist() for table in (schedule.log_snr, schedule.signal_rate, schedule.noise_rate)
+    )
     times = check_grid(schedule, times)
     yield Step(times[0], x, None)
     for t, s in zip(times, times[1:]):
         x0 = denoise(x, t).x0
-        width = (schedule.log_snr[s] - schedule.log_snr[t]) / 2
+        width = (log_snr[s] - log_snr[t]) / 2
         straight = x0
         if before is not None and s > 0:
-            straight = x0 + (width / width_before / 2).to(x) * (x0 - before)
+            straight = x0 + width / width_before / 2 * (x0 - before)
         # To s = 0 the width is infinite and the step becomes x = x0.
-        shrink = schedule.noise_rate[s] / schedule.noise_rate[t]
-        x = shrink.to(x) * x - (schedule.signal_rate[s] * torch.expm1(-width)).to(x) * straight
+        x = noise_rate[s] / noise_rate[t] * x - signal_rate[s] * math.expm1(-width) * straight
         before, width_before = x0, width
         yield Step(s, x, x0)
 

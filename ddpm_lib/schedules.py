@@ -41,7 +41,7 @@ class Schedule:
     def __repr__(self):
         return f"Schedule({self.name}, T={self.T})"
 
-    @property
+    @cached_property
     def T(self) -> int:
         return len(self.beta) - 1
 
@@ -90,6 +90,16 @@ class Schedule:
         if values.ndim == 1:
             values = values.reshape(-1, *[1] * (like.ndim - 1))
         return values.to(like.device, like.dtype, non_blocking=True)
+
+    def rates(self, t: int | Tensor, like: Tensor) -> tuple[float, float] | tuple[Tensor, Tensor]:
+        """(signal_rate, noise_rate) at t, to multiply a batch: two floats for an int, else as `at` gives them."""
+        if type(t) is int and 0 <= t <= self.T:
+            return self._rates[t]
+        return self.at(self.signal_rate, t, like), self.at(self.noise_rate, t, like)
+
+    @cached_property
+    def _rates(self) -> list[tuple[float, float]]:
+        return list(zip(self.signal_rate.tolist(), self.noise_rate.tolist()))
 
     def check_times(self, t: int | Tensor, like: Tensor | None = None) -> Tensor:
         """t as an integer tensor on the CPU; a clear error if it is no time of this schedule."""

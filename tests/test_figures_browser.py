@@ -157,7 +157,9 @@ def test_the_theme_is_followed_at_once(opened):
 
 
 def test_elsewhere_the_systems_scheme_is_followed(opened):
-    ink = [figure(opened(scheme=scheme)[0], 0).evaluate("e => getComputedStyle(e).color") for scheme in ("light", "dark")]
+    ink = [
+        figure(opened(scheme=scheme)[0], 0).evaluate("e => getComputedStyle(e).color") for scheme in ("light", "dark")
+    ]
     assert ink[0] != ink[1]
 
 

@@ -65,6 +65,35 @@ def test_no_label_is_the_null_label():
         tiny(num_classes=None)(x, t, torch.zeros(3).long())
 
 
+def test_several_attributes_may_be_asked_for_one_by_one():
+    model, x, t = tiny(num_classes=(3, 4)), torch.randn(3, 1, 8, 8), torch.tensor([4, 5, 6])
+    torch.nn.init.normal_(model.last.weight)
+    both, first = torch.tensor([[2, 3]] * 3), torch.tensor([[2, -1]] * 3)
+    torch.testing.assert_close(model(x, t), model(x, t, torch.full((3, 2), -1)))
+    assert not torch.allclose(model(x, t, both), model(x, t, first))
+    assert not torch.allclose(model(x, t), model(x, t, first))
+    with pytest.raises(ValueError, match="2 numbers per image"):
+        model(x, t, torch.zeros(3).long())
+    with pytest.raises(ValueError, match="0..2 and 0..3"):
+        model(x, t, torch.tensor([[3, 0]] * 3))
+    assert UNet(**model.config).label.weight.shape == (9, 32)
+
+
+def test_patches_enter_and_leave_in_their_places():
+    model, x, t = tiny(patch=2), torch.randn(2, 1, 8, 8), torch.tensor([1, 2])
+    assert model.first.in_channels == 4 and model(x, t).shape == x.shape
+    # Nothing but the entrance and the exit: the network then hands every pixel back to where it came from.
+    by_hand = torch.nn.functional.pixel_shuffle(torch.nn.functional.pixel_unshuffle(x, 2), 2)
+    torch.testing.assert_close(by_hand, x)
+    model.last = torch.nn.Conv2d(8, 4, 1)
+    torch.nn.init.zeros_(model.last.weight)
+    with torch.no_grad():
+        model.last.bias.copy_(torch.arange(4.0))
+    assert model(x, t)[0, 0, :2, :2].tolist() == [[0, 1], [2, 3]]
+    with pytest.raises(ValueError, match="divisible by 4"):
+        model(torch.zeros(2, 1, 10, 10), t)
+
+
 @pytest.mark.parametrize("change, says", [
     (dict(x=torch.zeros(2, 3, 8, 8)), "images of shape"), (dict(x=torch.zeros(1, 8, 8)), "images of shape"),
     (dict(t=torch.tensor([1])), "one entry per image"), (dict(label=torch.tensor([0, 10])), "0..9"),

@@ -85,15 +85,18 @@ def test_a_sick_one_is_cured_and_run_again(fake):
 
 
 def test_without_the_cure_it_is_sick(fake):
-    assert run(
-        """
+    assert (
+        run(
+            """
         try:
             import torchvision
         except RuntimeError as error:
             print(*str(error).split())
         """,
-        fake(SICK),
-    ) == "operator torchvision::nms does not exist".split()
+            fake(SICK),
+        )
+        == "operator torchvision::nms does not exist".split()
+    )
 
 
 def test_another_error_is_not_ours_to_cure(fake):

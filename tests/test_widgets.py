@@ -30,7 +30,10 @@ SCHEDULE = linear_schedule(100, 1e-3, 0.2)
 def walk(*shape, guesses=True):
     """Sampler steps that start from noise and shrink to nothing."""
     noise = torch.randn(*shape, generator=torch.Generator().manual_seed(0))
-    return [SimpleNamespace(t=t, x=noise * t / 100, x0_guess=noise * 0 if guesses and t < 100 else None) for t in range(100, -1, -1)]
+    return [
+        SimpleNamespace(t=t, x=noise * t / 100, x0_guess=noise * 0 if guesses and t < 100 else None)
+        for t in range(100, -1, -1)
+    ]
 
 
 def points(n=50):

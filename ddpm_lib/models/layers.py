@@ -74,10 +74,11 @@ class Attention(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """(batch, channels, h, w) → the same shape."""
         b, c, h, w = x.shape
-        qkv = self.qkv(self.norm(x)).reshape(b, 3, self.heads, c // self.heads, h * w)
-        q, k, v = qkv.transpose(-1, -2).unbind(1)  # each (batch, heads, pixels, channels per head)
-        y = F.scaled_dot_product_attention(q, k, v).transpose(-1, -2).reshape(b, c, h, w)
-        return x + self.out(y)
+        # The fused kernels want each pixel's channels side by side, as channels_last has them already.
+        qkv = self.qkv(self.norm(x)).permute(0, 2, 3, 1).contiguous()
+        q, k, v = qkv.view(b, h * w, 3, self.heads, c // self.heads).permute(2, 0, 3, 1, 4).unbind(0)
+        y = F.scaled_dot_product_attention(q, k, v)  # each (batch, heads, pixels, channels per head)
+        return x + self.out(y.transpose(1, 2).reshape(b, h, w, c).permute(0, 3, 1, 2))
 
 
 class Downsample(nn.Conv2d):

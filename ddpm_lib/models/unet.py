@@ -12,7 +12,10 @@ class UNet(nn.Module):
 
     channels: of the images. dim: width of the first level; level i has dim · multipliers[i] channels at side / 2^i.
     blocks: residual blocks a level. attention_levels: the levels with self-attention after each block; the
-    bottleneck always has it. num_classes: number of labels, or None for a network without labels.
+    bottleneck always has it. num_classes: number of labels, or None for a network without labels, or a tuple for
+    several attributes an image (vendor and group, say), each of which may be asked for alone.
+    patch: side of the squares of pixels that enter and leave as channels (space to depth, as in Hoogeboom et al.
+    2023, section 3.3): with 2 the whole network works at half the side, at a quarter of the cost.
     The defaults are DDPM's CIFAR-10 network (attention at 16 × 16, 35.7 M parameters) but for its dropout of 0.1.
     """
 
@@ -25,7 +28,8 @@ class UNet(nn.Module):
         attention_levels: tuple[int, ...] = (1,),
         heads: int = 1,
         dropout: float = 0.0,
-        num_classes: int | None = None,
+        num_classes: int | tuple[int, ...] | None = None,
+        patch: int = 1,
     ):
         super().__init__()
         if any(not 0 <= level < len(multipliers) for level in attention_levels):
@@ -33,20 +37,23 @@ class UNet(nn.Module):
         # Plain numbers and lists: what a checkpoint needs to build this network again.
         self.config = dict(channels=channels, dim=dim, multipliers=list(multipliers), blocks=blocks,
                            attention_levels=list(attention_levels), heads=heads, dropout=dropout,
-                           num_classes=num_classes)  # fmt: skip
-        self.channels, self.dim, self.num_classes = channels, dim, num_classes
-        self.side_multiple = 2 ** (len(multipliers) - 1)
+                           num_classes=list(num_classes) if isinstance(num_classes, (tuple, list)) else num_classes,
+                           patch=patch)  # fmt: skip
+        self.channels, self.dim, self.patch = channels, dim, patch
+        self.num_classes = tuple(num_classes) if isinstance(num_classes, (tuple, list)) else (num_classes or 0,)
+        self.side_multiple = patch * 2 ** (len(multipliers) - 1)
         emb = 4 * dim
         self.time = nn.Sequential(nn.Linear(dim, emb), nn.SiLU(), nn.Linear(emb, emb))
-        # One row more than there are labels: the last stands for "no label" (classifier-free guidance).
-        self.label = nn.Embedding(num_classes + 1, emb) if num_classes else None
+        # One row more than an attribute has labels: its last stands for "no label" (classifier-free guidance).
+        self.label = nn.Embedding(sum(n + 1 for n in self.num_classes), emb) if num_classes else None
 
         def block(ins: int, outs: int, attend: bool) -> nn.ModuleList:
             return nn.ModuleList(
                 [ResBlock(ins, outs, emb, dropout), Attention(outs, heads) if attend else nn.Identity()]
             )
 
-        self.first = nn.Conv2d(channels, dim, 3, padding=1)
+        pixels = channels * patch**2
+        self.first = nn.Conv2d(pixels, dim, 3, padding=1)
         widths, skips = [dim * m for m in multipliers], [dim]
         self.down, width = nn.ModuleList(), dim
         for level, w in enumerate(widths):
@@ -67,13 +74,16 @@ class UNet(nn.Module):
                 width = w
             if level > 0:
                 self.up.append(Upsample(w))
-        self.norm, self.last = GroupNorm(width), zeroed(nn.Conv2d(width, channels, 3, padding=1))
+        self.norm, self.last = GroupNorm(width), zeroed(nn.Conv2d(width, pixels, 3, padding=1))
 
     def forward(self, xt: Tensor, t: Tensor, label: Tensor | None = None) -> Tensor:
-        """xt: (batch, channels, h, w), t: (batch,), label: (batch,) integers, −1 or None for no label → like xt."""
+        """xt: (batch, channels, h, w), t: (batch,) → like xt.
+
+        label: (batch,) integers, or (batch, attributes); −1, or None for all, means no label.
+        """
         self._check(xt, t)
         emb = F.silu(self.time(time_features(t, self.dim)) + self._embed_label(label, xt))
-        h = self.first(xt)
+        h = self.first(F.pixel_unshuffle(xt, self.patch))
         skips = [h]
         for layer in self.down:
             if isinstance(layer, Downsample):
@@ -90,24 +100,29 @@ class UNet(nn.Module):
             else:
                 res, attention = layer
                 h = attention(res(torch.cat([h, skips.pop()], dim=1), emb))
-        return self.last(F.silu(self.norm(h)))
+        return F.pixel_shuffle(self.last(F.silu(self.norm(h))), self.patch)
 
     def _embed_label(self, label: Tensor | None, xt: Tensor) -> Tensor | float:
         if self.label is None:
             if label is not None:
                 raise ValueError("this network was built without labels; build it with num_classes=….")
             return 0.0
+        sizes = torch.tensor(self.num_classes, device=xt.device)
         if label is None:
-            label = torch.full((len(xt),), -1, device=xt.device)
+            label = torch.full((len(xt), len(sizes)), -1, device=xt.device)
         label = torch.as_tensor(label, device=xt.device).long()
-        if label.shape != (len(xt),):
-            raise ValueError(f"label must be one number per image, {len(xt)} in all, got shape {tuple(label.shape)}.")
-        if not torch.compiler.is_compiling() and bool(((label < -1) | (label >= self.num_classes)).any()):
+        if label.ndim == 1 and len(sizes) == 1:
+            label = label[:, None]
+        if label.shape != (len(xt), len(sizes)):
+            wanted = "one number" if len(sizes) == 1 else f"{len(sizes)} numbers"
+            raise ValueError(f"label must be {wanted} per image, {len(xt)} in all, got shape {tuple(label.shape)}.")
+        if not torch.compiler.is_compiling() and bool(((label < -1) | (label >= sizes)).any()):
+            ranges = " and ".join(f"0..{n - 1}" for n in self.num_classes)
             raise ValueError(
-                f"labels must lie in 0..{self.num_classes - 1} (or −1 for none),"
-                f" got {int(label.min())}..{int(label.max())}."
+                f"labels must lie in {ranges} (or −1 for none), got {int(label.min())}..{int(label.max())}."
             )
-        return self.label(torch.where(label < 0, self.num_classes, label))
+        first_row = torch.cumsum(sizes + 1, 0) - sizes - 1
+        return self.label(torch.where(label < 0, sizes, label) + first_row).sum(1)
 
     def _check(self, xt: Tensor, t: Tensor) -> None:
         if xt.ndim != 4 or xt.shape[1] != self.channels:

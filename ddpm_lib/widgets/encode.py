@@ -23,10 +23,14 @@ def as_picture(x: Tensor, name: str = "picture", most: float = float("inf")) -> 
         x = x[0]
     if x.ndim != 3 or x.shape[0] not in (1, 3) or x.shape[1] != x.shape[2]:
         raise ValueError(
-            f"{name} must be one square picture, (3, side, side) or (1, side, side), got {tuple(x.shape)}; pick one of a batch, or crop it."
+            f"{name} must be one square picture, (3, side, side) or (1, side, side), got {tuple(x.shape)};"
+            " pick one of a batch, or crop it."
         )
     if float(x.abs().max()) > most:
-        raise ValueError(f"{name} must lie in [-1, 1], got {float(x.min()):.3g}..{float(x.max()):.3g}; bytes become that by x / 127.5 - 1.")
+        raise ValueError(
+            f"{name} must lie in [-1, 1], got {float(x.min()):.3g}..{float(x.max()):.3g};"
+            " bytes become that by x / 127.5 - 1."
+        )
     return x.expand(3, -1, -1)
 
 

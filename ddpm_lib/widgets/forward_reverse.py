@@ -148,7 +148,9 @@ def _falling(steps):
     steps = list(steps or [])
     times = [int(step.t) for step in steps]
     if len(steps) == 1 or any(a <= b for a, b in zip(times, times[1:])):
-        raise ValueError(f"reverse steps must fall from t = T to t = 0, got times {times[:6]}; pass list(sample_ddim(...)) as it is.")
+        raise ValueError(
+            f"reverse steps must fall from t = T to t = 0, got times {times[:6]}; pass list(sample_ddim(...)) as it is."
+        )
     return steps
 
 

@@ -30,7 +30,9 @@ class ScheduleExplorer(Figure):
 
     def __init__(self, schedule, picture, *, t=None, caption="", seed=0):
         if schedule.name not in KINDS:
-            raise ValueError(f"ScheduleExplorer knows the kinds {', '.join(KINDS)}, got a schedule named {schedule.name!r}.")
+            raise ValueError(
+                f"ScheduleExplorer knows the kinds {', '.join(KINDS)}, got a schedule named {schedule.name!r}."
+            )
         if not 10 <= schedule.T <= 1000:
             raise ValueError(f"ScheduleExplorer's slider runs over T = 10..1000, got T = {schedule.T}.")
         t = schedule.T // 4 if t is None else t
