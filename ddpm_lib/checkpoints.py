@@ -12,11 +12,11 @@ import torch
 from torch import nn
 
 from .models import UNet
-from .models.classifier import DigitClassifier
+from .models.classifier import Classifier, DigitClassifier
 from .schedules import Schedule
 
 WEIGHTS = Path(__file__).parent / "weights"
-MODELS = {"UNet": UNet, "DigitClassifier": DigitClassifier}
+MODELS = {"UNet": UNet, "Classifier": Classifier, "DigitClassifier": DigitClassifier}
 
 
 def save(
@@ -26,19 +26,39 @@ def save(
 
     card: plain facts to keep in the header (steps, seconds, data, seed). dtype: of the stored weights.
     """
-    from safetensors.torch import save_file
+    from safetensors.torch import save as to_bytes
 
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
     tensors = {name: value.detach().cpu().to(dtype).contiguous() for name, value in model.state_dict().items()}
     header = {"model": type(model).__name__, "config": model.config, "card": card or {}}
     if schedule is not None:
         tensors["schedule.beta"], header["schedule"] = schedule.beta, schedule.name
+    write_atomically(path, to_bytes(tensors, {"ddpm_lib": json.dumps(header, ensure_ascii=False)}))
+
+
+def write_atomically(path: str | Path, content: bytes) -> None:
+    """Write a file so that a reader finds the old one or the new, never a half, even after a power cut.
+
+    First aside, in NAME.part; when that is on the disk it takes the name, and the name goes to the disk too.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
     aside = path.with_name(path.name + ".part")
-    save_file(tensors, aside, {"ddpm_lib": json.dumps(header, ensure_ascii=False)})
-    with open(aside, "rb") as file:
-        os.fsync(file.fileno())
-    os.replace(aside, path)
+    try:
+        with open(aside, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(aside, path)
+    except OSError:
+        # A half is of no use, and on a full disk its room is needed.
+        aside.unlink(missing_ok=True)
+        raise
+    if os.name == "posix":  # elsewhere a directory cannot be opened
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
 
 
 def load(path: str | Path) -> tuple[nn.Module, Schedule | None]:

@@ -61,9 +61,7 @@ def open_page(chromium, request):
         url = path_or_url
         if "://" not in url:
             url = f"{request.getfixturevalue('site_url')}/{url.lstrip('/')}"
-        context = chromium.new_context(
-            viewport={"width": width, "height": height}, color_scheme=scheme
-        )
+        context = chromium.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)
         context.set_default_timeout(120_000)  # a busy machine is slow, not wrong
         contexts.append(context)
         page, log = context.new_page(), browser.Log()

@@ -1,13 +1,15 @@
 """Saving and loading: what is written comes back, and what cannot be read says so."""
 
 import json
+import os
+import stat
 
 import pytest
 import torch
 from safetensors.torch import save_file
 
 from ddpm_lib import cosine_schedule
-from ddpm_lib.checkpoints import available, load, load_pretrained, read_header, save
+from ddpm_lib.checkpoints import available, load, load_pretrained, read_header, save, write_atomically
 from ddpm_lib.models import DigitClassifier, UNet
 
 MODEL = UNet(1, 8, (1, 2), 1, num_classes=3)
@@ -38,6 +40,23 @@ def test_a_failed_save_keeps_the_old_file(tmp_path, monkeypatch):
     with pytest.raises(OSError):
         save(path, DigitClassifier(dim=4))
     assert path.read_bytes() == before
+
+
+def test_a_half_is_not_left_on_a_full_disk(tmp_path, monkeypatch):
+    path = tmp_path / "deep" / "file"
+    write_atomically(path, b"old")
+    flush, flushed = os.fsync, []
+    monkeypatch.setattr(os, "fsync", lambda number: flushed.append(os.fstat(number).st_mode) or flush(number))
+    write_atomically(path, b"new")
+    assert path.read_bytes() == b"new" and list(map(stat.S_ISDIR, flushed)) == [False, True], "file, then folder"
+
+    def full(number):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space"):
+        write_atomically(path, b"newer")
+    assert path.read_bytes() == b"new" and [file.name for file in path.parent.iterdir()] == ["file"]
 
 
 def test_unreadable_files(tmp_path):

@@ -53,3 +53,14 @@ def test_plots_draw_what_they_are_given():
     with pytest.raises(ValueError, match="its time"):
         plots.show_steps(torch.zeros(3, 5, 2), [1, 2])
     matplotlib.pyplot.close("all")
+
+
+def test_records_are_lines_with_bars_over_a_floor():
+    from ddpm_lib import plots
+
+    rows = [{"calls": n, "distance": 1 / n, "distance_std": 0.1, "sampler": name} for name in "ab" for n in (5, 10, 20)]
+    axis = plots.show_records(rows, "calls", "distance", "sampler", floor=0.01).axes[0]
+    assert [c.get_label() for c in axis.containers] == ["a", "b"] and axis.get_xscale() == "log"
+    line, _, bars = axis.containers[0].lines
+    assert line.get_xdata().tolist() == [5, 10, 20] and line.get_ydata().tolist() == [0.2, 0.1, 0.05] and bars
+    assert {text.get_text() for text in axis.get_legend().get_texts()} == {"a", "b", "real data"}

@@ -10,7 +10,7 @@ from ddpm_lib import linear_schedule
 from ddpm_lib.data import loader, ring
 from ddpm_lib.losses import simple_loss
 from ddpm_lib.models import MLP, UNet
-from ddpm_lib.training import train, update_ema, warmup_cosine
+from ddpm_lib.training import drop_some, train, update_ema, warmup_cosine, warmup_only
 
 SCHEDULE = linear_schedule()
 POINTS = ring(512, generator=torch.Generator().manual_seed(0))
@@ -108,6 +108,91 @@ def test_a_nan_stops_with_the_last_good_state():
     with pytest.raises(FloatingPointError, match="step 2.*still holds step 1"):
         next(loop)
     assert all(torch.equal(a, b) for a, b in zip(good, model.parameters()))
+
+
+def test_an_infinite_gradient_stops_with_the_last_good_state():
+    model, calls = new_model(), []
+
+    def loss(network, schedule, x0, label=None):
+        calls.append(1)
+        value = simple_loss(network, schedule, x0)
+        return value if len(calls) < 3 else value + (value - value.detach()) * float("inf")
+
+    loop = train(model, loader(POINTS), SCHEDULE, 10, loss=loss)
+    next(loop), next(loop)
+    good = [w.clone() for w in model.parameters()]
+    with pytest.raises(FloatingPointError, match="at step 3"):
+        next(loop)
+    assert all(torch.equal(a, b) for a, b in zip(good, model.parameters()))
+
+
+def test_a_batch_in_parts_gives_the_same_gradient():
+    def loss(network, schedule, x0, label=None):
+        return (network(x0, torch.full((len(x0),), 500)) - x0).square().mean()
+
+    results = []
+    for parts in (1, 3):  # three uneven parts of 64
+        model = new_model()
+        *_, step = train(model, loader(POINTS), SCHEDULE, 3, loss=loss, accumulate=parts, lr=1e-2, clip_norm=1e9)
+        results.append((step.loss, torch.cat([w.detach().flatten() for w in model.parameters()])))
+    assert results[0][0] == pytest.approx(results[1][0], rel=1e-5)
+    torch.testing.assert_close(results[0][1], results[1][1], atol=1e-5, rtol=1e-4)
+
+
+def test_each_of_several_labels_is_dropped_by_itself():
+    torch.manual_seed(0)
+    dropped = drop_some(torch.ones(20_000, 2, dtype=torch.long), 0.3) == -1
+    assert dropped.float().mean(0).tolist() == pytest.approx([0.3, 0.3], abs=0.02)
+    assert dropped.all(1).float().mean().item() == pytest.approx(0.09, abs=0.01)
+
+
+def test_what_is_drawn_outside_goes_on_undisturbed():
+    torch.manual_seed(1)
+    expected = torch.rand(3)
+    model, batches = new_model(), loader(POINTS)
+    torch.manual_seed(1)
+    list(train(model, batches, SCHEDULE, 3))
+    assert torch.equal(torch.rand(3), expected)
+
+
+def test_each_step_draws_anew():
+    seen = []
+
+    def loss(network, schedule, x0, label=None):
+        seen.append(torch.randn(5))
+        return simple_loss(network, schedule, x0)
+
+    list(train(new_model(), loader(POINTS), SCHEDULE, 3, loss=loss))
+    assert not torch.equal(seen[0], seen[1]) and not torch.equal(seen[1], seen[2])
+
+
+def test_a_state_goes_on_from_its_step():
+    settings = dict(lr=1e-2, lr_scale=warmup_cosine(10, 3), ema_decay=0.9)
+    *_, straight = train(new_model(), loader(POINTS), SCHEDULE, 10, **settings)
+    states = [step.state() for step in train(new_model(), loader(POINTS), SCHEDULE, 10, **settings)]
+    batches = loader(POINTS)
+    batches.start_at(4)
+    steps = list(train(MLP(width=32), batches, SCHEDULE, 10, resume=states[3], **settings))
+    assert [step.step for step in steps] == list(range(5, 11)) and steps[-1].loss == straight.loss
+    for a, b in zip(straight.ema.parameters(), steps[-1].ema.parameters()):
+        assert torch.equal(a, b)
+    with pytest.raises(ValueError, match="not of this model"):
+        next(train(MLP(width=16), loader(POINTS), SCHEDULE, 10, resume=states[3]))
+
+
+def test_a_compiled_network_keeps_the_names_of_its_weights(monkeypatch):
+    plain = torch.compile
+    monkeypatch.setattr(torch, "compile", lambda network: plain(network, backend="eager"))
+    model = new_model()
+    *_, step = train(model, loader(POINTS), SCHEDULE, 3, compile=True)
+    *_, expected = train(new_model(), loader(POINTS), SCHEDULE, 3)
+    assert list(step.ema.state_dict()) == list(expected.ema.state_dict()) == list(model.state_dict())
+    assert step.state().keys() == expected.state().keys() and step.loss == pytest.approx(expected.loss)
+
+
+def test_warmup_only():
+    scale = warmup_only(4)
+    assert [scale(step) for step in (0, 1, 3, 4, 1000)] == [0.25, 0.5, 1, 1, 1]
 
 
 def test_refusals():
