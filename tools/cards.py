@@ -4,21 +4,37 @@ import json
 from pathlib import Path
 
 from ddpm_lib.checkpoints import WEIGHTS, available, load, read_header
+from tools.results import section
 
-ABOUT = {
-    "digits": "A class-conditional U-Net that draws handwritten digits, 28 × 28, labels 0 to 9 or none."
-    " It predicts the noise.",
-    "digits-classifier": "The judge: a small classifier of handwritten digits."
-    " The book's distances are taken in its 128 features.",
+DRAWS = {
+    "digits": "handwritten digits, 28 × 28, labels 0 to 9 or none",
+    "fashion": "clothes, 28 × 28 and grey, ten kinds or none",
+    "cifar10": "small photographs, 32 × 32",
+    "emoji": "emoji, 32 × 32, asked for by artist (vendor), by group, by both or by neither",
 }
-DATA = (
-    "Trained on MNIST (Y. LeCun, C. Cortes, C. J. C. Burges; CC BY-SA 3.0), read through torchvision. The images"
-    " themselves are not part of this package."
-)
-LIMITS = (
-    "Made for teaching. It knows digits as they were written for MNIST and nothing else. Distances are taken in the"
-    " features of the book's own classifier: they are not Inception-FID and compare with nobody else's numbers."
-)
+DATA = {
+    "digits": "MNIST (Y. LeCun, C. Cortes, C. J. C. Burges; CC BY-SA 3.0), read through torchvision",
+    "fashion": "Fashion-MNIST (Zalando SE; MIT), read through torchvision",
+    "cifar10": "CIFAR-10 (A. Krizhevsky, V. Nair, G. Hinton)",
+    "emoji": "emoji of five sets: Noto Emoji and its older blobs (Google; Apache 2.0), Twemoji (Twitter, Inc and other"
+    " contributors; CC BY 4.0), Fluent Emoji, 3D and flat (Microsoft; MIT)",
+}
+JUDGES = "Distances are taken in the features of the book's own classifier: they are not Inception-FID and compare with"
+LIMITS = f"Made for teaching. It knows its training data and nothing else. {JUDGES} nobody else's numbers."
+
+
+def subject(name: str) -> str:
+    """The data set that weights belong to: emoji for emoji-small and for emoji-classifier."""
+    return name.removesuffix("-classifier").removesuffix("-small")
+
+
+def about(name: str, header: dict) -> str:
+    what = DRAWS[subject(name)]
+    if name.endswith("-classifier"):
+        width = header["config"]["features"]
+        kind = what.split(",")[0]
+        return f"A judge: a small classifier of {kind}. The book's distances are taken in its {width} features."
+    return f"A U-Net that draws {what}. It predicts the noise."
 
 
 def card(name: str) -> str:
@@ -37,38 +53,29 @@ def card(name: str) -> str:
         **{f"data: {key}": value for key, value in data.items()},
         "on disk": "float16",
     }
-    lines = [f"# {name}", "", ABOUT[name], "", "| | |", "|---|---|"]
+    lines = [f"# {name}", "", about(name, header), "", "| | |", "|---|---|"]
     lines += [f"| {key} | {value} |" for key, value in rows.items() if value is not None]
-    return "\n".join([*lines, "", *_quality(name), DATA, "", LIMITS]) + "\n"
+    origin = f"Trained on {DATA[subject(name)]}. The images themselves are not part of this package."
+    return "\n".join([*lines, "", *quality(name), origin, "", LIMITS]) + "\n"
 
 
-def _quality(name: str) -> list[str]:
+def quality(name: str) -> list[str]:
+    """What was measured on the weights: nothing, or a few sentences and the tables of the results page."""
     path = WEIGHTS / f"{name}.json"
     if not path.exists():
         return []
-    found = json.loads(path.read_text())
-    agreed, floor, n = found["classifier_agreement"], found["floor"], found["samples"]
-    lines = [
-        "## Measured",
-        "",
-        f"By `{found['command']}` on {found['hardware']}, {found['seconds']:,} s,",
-        f"{n:,} samples a row against {n:,} of MNIST's test images.",
-        "",
-        f"- The judge sees the asked label in {agreed['agreement']:.1%} of {agreed['samples']:,} samples"
-        f" at guidance scale {agreed['scale']:g}.",
-        f"- {found['seconds_per_image_20_steps']} s for one guided image, 20 DPM-Solver++ steps, one CPU thread.",
-        "- Floor, real training images against real test images:"
-        f" Fréchet {floor['frechet']:.2f} ± {floor['frechet_std']:.2f}, kernel {floor['kernel']:.3f}"
-        f" ± {floor['kernel_std']:.3f} (mean and deviation of {floor['draws']} random draws)."
-    ]
-    lines += ["", "| guidance scale | agreement | Fréchet | precision | recall | spread |", "|---|---|---|---|---|---|"]
-    lines += [
-        f"| {r['scale']:g} | {r['agreement']:.3f} | {r['frechet']} | {r['precision']} | {r['recall']} | {r['spread']} |"
-        for r in found["by_scale"]
-    ]
-    lines += ["", "| sampler | network calls | Fréchet | kernel |", "|---|---|---|---|"]
-    lines += [f"| {r['sampler']} | {r['calls']} | {r['frechet']} | {r['kernel']} |" for r in found["by_calls"]]
-    return [*lines, ""]
+    found, lines = json.loads(path.read_text()), []
+    if "classifier_agreement" in found:
+        agreed = found["classifier_agreement"]
+        lines.append(
+            f"The judge sees the asked label in {agreed['agreement']:.1%} of {agreed['samples']:,} samples at guidance"
+            f" scale {agreed['scale']:g}."
+        )
+    if "seconds_per_image_20_steps" in found:
+        lines.append(
+            f"One image takes {found['seconds_per_image_20_steps']} s in 20 DPM-Solver++ steps, one CPU thread."
+        )
+    return ["\n".join(lines), "", section("Measured", found)]
 
 
 def write(folder: Path = WEIGHTS) -> None:
