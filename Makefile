@@ -2,9 +2,10 @@
 PYTHON ?= python3
 VENV ?= .venv
 PORT ?= 8000
+NAME ?= digits
 RUN = $(VENV)/bin/python -m
 
-.PHONY: read book test outputs stamp weights setup clean
+.PHONY: read book test outputs stamp weights results bench setup clean
 
 read: book              ## set up, build, and serve the book on localhost
 	@$(RUN) tools.site serve $(PORT)
@@ -22,9 +23,19 @@ outputs: setup          ## run every notebook again and store its outputs (or NO
 stamp: setup            ## write the setup cell of every notebook from _config.yml
 	@$(RUN) tools.stamp
 
-weights: setup          ## train the weights that ship with the book, measure them, write their cards
-	@$(VENV)/bin/accelerate launch -m ddpm_lib.recipes digits
-	@$(RUN) ddpm_lib.evaluate digits && $(RUN) tools.cards
+weights: setup          ## train NAME (digits, fashion, emoji-small, …) or go on with it, measure it, write its card
+	@$(VENV)/bin/accelerate launch -m ddpm_lib.recipes $(NAME) --out runs --resume
+	@cp runs/$(NAME).safetensors ddpm_lib/weights/
+	@$(RUN) ddpm_lib.evaluate $(NAME) --raw runs/$(NAME).run && $(MAKE) results
+
+results: setup          ## write the cards of the weights and the page of results from what was measured
+	@$(RUN) tools.cards && $(RUN) tools.results
+
+bench: setup            ## measure speed against what else one could pick (on an idle machine)
+	@$(VENV)/bin/pip install -q -e ".[bench]"
+	@$(RUN) benchmarks.unet --out benchmarks/unet.json
+	@$(RUN) benchmarks.to_loss --out benchmarks/to_loss.json
+	@$(RUN) benchmarks.overhead --out benchmarks/overhead.json
 
 setup:
 	@$(PYTHON) -m tools.environment $(VENV)

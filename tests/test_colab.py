@@ -53,9 +53,7 @@ def python(wheel, tmp_path_factory):
 def call(*command, cwd=None, **env):
     """Run a command that knows nothing of this environment; fail with what it said."""
     clean = {key: value for key, value in os.environ.items() if key not in OURS}
-    done = subprocess.run(
-        list(map(str, command)), cwd=cwd, env=clean | env, capture_output=True, text=True
-    )
+    done = subprocess.run(list(map(str, command)), cwd=cwd, env=clean | env, capture_output=True, text=True)
     assert done.returncode == 0, f"{done.stdout[-2000:]}\n{done.stderr[-4000:]}"
     return done.stdout
 

@@ -115,9 +115,7 @@ def test_every_way_in_runs_the_same_two_commands():
 
 def test_the_address_of_the_repository_is_written_once():
     address = yaml.safe_load((ROOT / "_config.yml").read_text())["repository"]["url"]
-    listed = subprocess.run(
-        ["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True
-    )
+    listed = subprocess.run(["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True)
     files = listed.stdout.splitlines() or [str(p.relative_to(ROOT)) for p in ROOT.glob("*.*")]
     naming = set()
     for name in files:

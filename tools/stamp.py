@@ -7,13 +7,13 @@ from tools.steps import ROOT, main
 
 BOOK = ROOT / "book"
 TAGS = ["remove-cell"]
-SETUP = '''\
+SETUP = """\
 try:
     import ddpm_lib  # the library behind this book
 except ImportError:  # not here yet, as on Colab: fetch it
     BOOK = "{address}"
     %pip install -q "ddpm_lib[notebooks] @ git+{{BOOK}}"
-    import ddpm_lib'''
+    import ddpm_lib"""
 
 
 def address():

@@ -44,9 +44,7 @@ def run_quietly(name, command, **env):
     log = LOGS / (name.replace(" ", "-") + ".log")
     with step(name), open(log, "w+b") as file:
         start = beat = time.monotonic()
-        process = subprocess.Popen(
-            command, cwd=ROOT, env=os.environ | env, stdout=file, stderr=subprocess.STDOUT
-        )
+        process = subprocess.Popen(command, cwd=ROOT, env=os.environ | env, stdout=file, stderr=subprocess.STDOUT)
         while process.poll() is None:
             time.sleep(0.05)
             if time.monotonic() - beat > HEARTBEAT:
@@ -55,8 +53,7 @@ def run_quietly(name, command, **env):
         if process.returncode:
             print("\n".join(_worth_reading(log)), flush=True)
             raise StepFailed(
-                f"{name} ended with status {process.returncode}; "
-                f"all it said is in {log.relative_to(ROOT)}"
+                f"{name} ended with status {process.returncode}; all it said is in {log.relative_to(ROOT)}"
             )
     return log
 

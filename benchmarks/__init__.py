@@ -1,0 +1,1 @@
+"""How fast the library is beside what a user would pick instead. Run from the repository: see README.md."""
