@@ -49,6 +49,11 @@ def target_for(predicts: str, schedule: Schedule, x0: Tensor, eps: Tensor, t: in
     raise ValueError(_unknown(predicts))
 
 
+def predicts_of(model: Callable) -> str:
+    """What a network says of itself, model.predicts, through what it may be wrapped in; "eps" if it says nothing."""
+    return getattr(getattr(model, "module", model), "predicts", "eps")
+
+
 def _unknown(predicts) -> str:
     return f'predicts must be "eps" (the noise), "x0" (the clean data) or "v", got {predicts!r}.'
 
@@ -57,10 +62,12 @@ class Denoiser:
     """A network seen as a denoiser.
 
     model: a network, model(xt, t) with t a (batch,) tensor, or model(xt, t, label) if a label is given;
-    predicts: what it was trained to say, "eps", "x0" or "v"; label: (batch,) integers for a conditional network.
+    predicts: what it was trained to say, "eps", "x0" or "v"; None asks the model itself (predicts_of);
+    label: (batch,) or (batch, attributes) integers for a conditional network.
     """
 
-    def __init__(self, model: Callable, schedule: Schedule, predicts: str = "eps", label: Tensor | None = None):
+    def __init__(self, model: Callable, schedule: Schedule, predicts: str | None = None, label: Tensor | None = None):
+        predicts = predicts or predicts_of(model)
         if predicts not in ("eps", "x0", "v"):
             raise ValueError(_unknown(predicts))
         self.model, self.schedule, self.predicts, self.label = model, schedule, predicts, label

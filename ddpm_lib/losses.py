@@ -5,19 +5,19 @@ import math
 import torch
 from torch import Tensor
 
-from .denoisers import Denoiser, target_for
+from .denoisers import Denoiser, predicts_of, target_for
 from .noising import add_noise, noise_like, posterior, step_variance
 from .schedules import Schedule
 
 
 def simple_loss(
-    model, schedule: Schedule, x0: Tensor, *, label=None, t=None, eps=None, predicts="eps", generator=None
+    model, schedule: Schedule, x0: Tensor, *, label=None, t=None, eps=None, predicts=None, generator=None
 ) -> Tensor:
     """Mean squared error of the model's guess at a random time: L_simple, DDPM eq. 14 and Algorithm 1.
 
     model: called as model(xt, t) or model(xt, t, label); x0: (batch, ...) clean data in [−1, 1];
     label: (batch,) integers or None; t: (batch,) integers in 1..T, drawn evenly if None; eps: noise like x0,
-    drawn if None; predicts: "eps", "x0" or "v". Returns a scalar.
+    drawn if None; predicts: "eps", "x0" or "v", None asks the model (predicts_of). Returns a scalar.
     """
     return weighted_loss(model, schedule, x0, None, label=label, t=t, eps=eps, predicts=predicts, generator=generator)
 
@@ -31,7 +31,7 @@ def weighted_loss(
     label=None,
     t=None,
     eps=None,
-    predicts="eps",
+    predicts=None,
     generator=None,
 ) -> Tensor:
     """As simple_loss, each sample multiplied by weight[t]. weight: (T + 1,), or None for 1 everywhere."""
@@ -48,7 +48,7 @@ def weighted_loss(
         raise ValueError(
             f"the model must return the shape it was given, {tuple(x0.shape)}, but returned {tuple(guess.shape)}."
         )
-    error = (guess.float() - target_for(predicts, schedule, x0, eps, t)).square()
+    error = (guess.float() - target_for(predicts or predicts_of(model), schedule, x0, eps, t)).square()
     if weight is not None:
         error = error * schedule.at(weight, t, error)
     return error.mean()
@@ -67,7 +67,7 @@ def min_snr_weight(schedule: Schedule, gamma: float = 5.0) -> Tensor:
 
 
 def loss_by_time(
-    model, schedule: Schedule, x0: Tensor, times: list[int], *, label=None, predicts="eps", generator=None
+    model, schedule: Schedule, x0: Tensor, times: list[int], *, label=None, predicts=None, generator=None
 ) -> Tensor:
     """simple_loss at each of the given times, over all of x0. Returns (len(times),)."""
     with torch.no_grad():

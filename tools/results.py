@@ -91,6 +91,7 @@ def column(name: str, digits: int) -> Callable[[dict], str]:
 
 
 SETTING = {"sampler": lambda row: row["sampler"], "calls": lambda row: f"{row['calls']:,}"}
+DTYPE = {"network in": lambda row: row.get("dtype", "fp32")}
 IMAGES = {"images": lambda row: images(row)}
 DISTANCES = {
     "kernel": column("kernel", 3),
@@ -118,7 +119,7 @@ def tables(found: dict) -> list[tuple[str, str, list[dict], dict]]:
     guided = {"scale": lambda row: f"{row['scale']:g}", **SETTING, **measured, "spread": column("spread", 3)}
     return [
         ("the floor", FLOOR, found.get("floors", []), measured),
-        ("quality against network calls", CALLS, rows("by_calls"), {**SETTING, **measured}),
+        ("quality against network calls", CALLS, rows("by_calls"), {**SETTING, **DTYPE, **measured}),
         ("distance to the converged solution", ODE, rows("ode"), {**SETTING, **IMAGES, **RMS}),
         ("clipping on and off", CLIP, pairs(rows("by_calls"), rows("clip_off")), clipped),
         ("averaging on and off", EMA, pairs(rows("by_calls"), rows("ema_off")), averaged),

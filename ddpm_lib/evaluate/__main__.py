@@ -35,6 +35,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--features", choices=["classifier", "inception"], default="classifier")
     parser.add_argument("--inception-weights", help="a file of torch-fidelity's; without it, it downloads its own")
     parser.add_argument("--compile", action="store_true", help="torch.compile the network: for long runs")
+    parser.add_argument("--precision", choices=["fp32", "bf16"], default="fp32", help="of the network while sampling")
     parser.add_argument("--again", action="store_true", help="measure anew what the file holds already")
     options = parser.parse_args(arguments)
     given = sys.argv[1:] if arguments is None else arguments

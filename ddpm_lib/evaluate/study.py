@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from ..checkpoints import WEIGHTS, load
+from ..denoisers import predicts_of
 from ..judges import JUDGES
 from ..run_state import load_state
 from ..runtime import device, provenance
@@ -54,7 +55,21 @@ def prepare(options: argparse.Namespace, path: Path) -> Bench:
 
 
 def compiled(model: nn.Module, options: argparse.Namespace) -> nn.Module:
-    return torch.compile(model, dynamic=False) if options.compile else model
+    """The network as it is to be run: compiled if asked, in the precision asked for."""
+    model = torch.compile(model, dynamic=False) if options.compile else model
+    return InBfloat16(model) if options.precision == "bf16" else model
+
+
+class InBfloat16(nn.Module):
+    """A network whose products are taken in bfloat16; what goes in and out, and all around it, stays float32."""
+
+    def __init__(self, network: nn.Module):
+        super().__init__()
+        self.network, self.predicts = network, predicts_of(network)
+
+    def forward(self, xt, t, *label):
+        with torch.autocast(xt.device.type, torch.bfloat16):
+            return self.network(xt, t, *label).float()
 
 
 def measure_floor(bench: Bench, options: argparse.Namespace, record: Record) -> None:
@@ -158,4 +173,5 @@ def settings(options: argparse.Namespace, calls: list[int]) -> list[Setting]:
 def measure(bench: Bench, options: argparse.Namespace, record: Record, part: str, setting: Setting) -> None:
     """One row: a setting, over the seeds."""
     same = {**dataclasses.asdict(setting), "samples": options.samples, "seeds": options.seeds}
+    same["dtype"] = options.precision  # "precision" is one of the numbers
     record.row(part, same, lambda: parts.quality(bench, setting, options.samples, options.seeds))

@@ -16,6 +16,7 @@ class UNet(nn.Module):
     several attributes an image (vendor and group, say), each of which may be asked for alone.
     patch: side of the squares of pixels that enter and leave as channels (space to depth, as in Hoogeboom et al.
     2023, section 3.3): with 2 the whole network works at half the side, at a quarter of the cost.
+    predicts: what its output means, "eps", "x0" or "v"; losses and Denoiser ask it, the network itself does not care.
     The defaults are DDPM's CIFAR-10 network (attention at 16 × 16, 35.7 M parameters) but for its dropout of 0.1.
     """
 
@@ -30,6 +31,7 @@ class UNet(nn.Module):
         dropout: float = 0.0,
         num_classes: int | tuple[int, ...] | None = None,
         patch: int = 1,
+        predicts: str = "eps",
     ):
         super().__init__()
         if any(not 0 <= level < len(multipliers) for level in attention_levels):
@@ -38,8 +40,8 @@ class UNet(nn.Module):
         self.config = dict(channels=channels, dim=dim, multipliers=list(multipliers), blocks=blocks,
                            attention_levels=list(attention_levels), heads=heads, dropout=dropout,
                            num_classes=list(num_classes) if isinstance(num_classes, (tuple, list)) else num_classes,
-                           patch=patch)  # fmt: skip
-        self.channels, self.dim, self.patch = channels, dim, patch
+                           patch=patch, predicts=predicts)  # fmt: skip
+        self.channels, self.dim, self.patch, self.predicts = channels, dim, patch, predicts
         self.num_classes = tuple(num_classes) if isinstance(num_classes, (tuple, list)) else (num_classes or 0,)
         self.side_multiple = patch * 2 ** (len(multipliers) - 1)
         emb = 4 * dim
