@@ -4,6 +4,7 @@ A judge is trained on real images alone. Its features are what distances are tak
 sample shows the label that was asked for: python -m ddpm_lib.recipes NAME-classifier.
 """
 
+import dataclasses
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from .checkpoints import save
-from .data import load_cifar10, load_digits, load_emoji, load_fashion
+from .data import faces_and_flags, load_cifar10, load_digits, load_emoji, load_fashion
 from .models import Classifier, DigitClassifier
 from .models.classifier import train_classifier
 from .runtime import device, provenance
@@ -69,6 +70,9 @@ CIFAR10 = Judge("cifar10", load_cifar10, Classifier, num_epochs=10, flip=True)
 EMOJI = Judge("emoji", load_emoji, emoji_classifier, 40, ("vendor", "group"), (5, 9), flip=True)
 
 JUDGES = {judge.name: judge for judge in [DIGITS, FASHION, CIFAR10, EMOJI]}
+
+# Who judges which model: the small emoji are a part of all, compared with real images of that part.
+JUDGE_OF = {**JUDGES, "emoji-small": dataclasses.replace(EMOJI, data=faces_and_flags)}
 
 
 def run_classifier(name: str, out: Path, root: str | None = None, num_epochs: int | None = None) -> Path:

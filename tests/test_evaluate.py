@@ -38,7 +38,8 @@ def small_judge():
 def folder(tmp_path, monkeypatch):
     """A folder with a model and its judge, under the names of the digits; the network keeps its random weights."""
     judge = Judge("digits", bars, small_judge, num_epochs=60, classes=(2,), shift=0)
-    monkeypatch.setitem(judges.JUDGES, "digits", judge)
+    for table in (judges.JUDGES, judges.JUDGE_OF):
+        monkeypatch.setitem(table, "digits", judge)
     monkeypatch.setattr(study, "REFERENCE", Setting("Heun", 7))
     torch.manual_seed(0)
     model = UNet(channels=1, dim=8, multipliers=(1, 2), blocks=1, attention_levels=(), num_classes=2)
@@ -114,8 +115,8 @@ def test_a_trained_judge_agrees_with_its_labels(folder):
     path = run_classifier("digits-classifier", folder / "judge")
     judge, _ = load(path)
     images, labels = bars(None, False)
-    assert agreements(judges.JUDGES["digits"], judge, images, labels) == {"agreement": 1.0}
-    assert agreements(judges.JUDGES["digits"], judge, images, 1 - labels) == {"agreement": 0.0}
+    assert agreements(judges.JUDGE_OF["digits"], judge, images, labels) == {"agreement": 1.0}
+    assert agreements(judges.JUDGE_OF["digits"], judge, images, 1 - labels) == {"agreement": 0.0}
     assert read_header(path)["card"]["test_accuracy"] == 1.0
 
 

@@ -32,7 +32,7 @@ def test_the_page_is_the_one_that_the_files_make():
 
 def test_a_changed_number_changes_the_page(folder):
     before, path = page(folder), folder / "digits.json"
-    assert "| DDIM | 10 | 340 × 3 | 0.250 ± 0.100 | 9.00 ± 1.00 | 0.800 ± 0.010 |" in before
+    assert "| DDIM | 10 | fp32 | 340 × 3 | 0.250 ± 0.100 | 9.00 ± 1.00 | 0.800 ± 0.010 |" in before
     path.write_text(path.read_text().replace('"kernel": 0.25', '"kernel": 0.26'))
     assert "0.260 ± 0.100" in page(folder) and page(folder) != before
 

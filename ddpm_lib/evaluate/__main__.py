@@ -9,14 +9,14 @@ from pathlib import Path
 import torch
 
 from ..checkpoints import WEIGHTS
-from ..judges import JUDGES
+from ..judges import JUDGE_OF
 from . import PARTS, evaluate
 from .sampling import NAMES
 
 
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m ddpm_lib.evaluate", description="Measure a model.")
-    parser.add_argument("name", choices=[*JUDGES, "emoji-small"])
+    parser.add_argument("name", choices=[*JUDGE_OF])
     parser.add_argument("--data", default=os.environ.get("DDPM_DATA"), help="folder with the data (or $DDPM_DATA)")
     parser.add_argument(
         "--weights", type=Path, default=WEIGHTS, help="folder of NAME.safetensors; NAME.json goes there"

@@ -9,7 +9,7 @@ from torch import nn
 
 from ..checkpoints import WEIGHTS, load
 from ..denoisers import predicts_of
-from ..judges import JUDGES
+from ..judges import JUDGE_OF
 from ..run_state import load_state
 from ..runtime import device, provenance
 from . import parts
@@ -40,7 +40,7 @@ def evaluate(options: argparse.Namespace, command: str) -> Path:
 
 def prepare(options: argparse.Namespace, path: Path) -> Bench:
     """The model, its judge and the real images, where they are to be measured."""
-    where, kind = device(), JUDGES[options.name.removesuffix("-small")]
+    where, kind = device(), JUDGE_OF[options.name]
     model, schedule = load(path)
     model = model.to(where, memory_format=torch.channels_last)
     beside = options.weights / f"{kind.name}-classifier.safetensors"
