@@ -15,6 +15,8 @@ from ddpm_lib import (
     score,
 )
 from ddpm_lib.denoisers import guess_from, target_for
+from ddpm_lib.losses import simple_loss
+from ddpm_lib.models import UNet
 
 SCHEDULE = linear_schedule()
 X0 = torch.randn(6, 1, 4, 4, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
@@ -125,3 +127,15 @@ def test_refusals():
         guide(Denoiser(None, SCHEDULE), Denoiser(None, cosine_schedule()), 2.0)
     with pytest.raises(ValueError, match="weights"):
         GaussianMixture(torch.zeros(3, 2), 0.1, weights=torch.ones(2))
+
+
+def test_a_network_says_what_it_predicts_also_through_what_it_is_wrapped_in():
+    network = UNet(channels=1, dim=8, multipliers=(1,), blocks=1, attention_levels=(), predicts="v")
+    wrapped, plain = torch.nn.DataParallel(network), lambda xt, t: network(xt, t)
+    xt = torch.randn(2, 1, 8, 8, generator=torch.Generator().manual_seed(0))
+    told = Denoiser(plain, SCHEDULE, "v")(xt, 500).x0
+    assert torch.equal(Denoiser(network, SCHEDULE)(xt, 500).x0, told)
+    assert Denoiser(wrapped, SCHEDULE).predicts == "v" and Denoiser(plain, SCHEDULE).predicts == "eps"
+    assert not torch.allclose(Denoiser(plain, SCHEDULE)(xt, 500).x0, told)
+    asked, as_v, as_eps = (simple_loss(network, SCHEDULE, xt, t=500, eps=-xt, predicts=p) for p in (None, "v", "eps"))
+    assert asked == as_v != as_eps

@@ -34,7 +34,9 @@ def about(name: str, header: dict) -> str:
         width = header["config"]["features"]
         kind = what.split(",")[0]
         return f"A judge: a small classifier of {kind}. The book's distances are taken in its {width} features."
-    return f"A U-Net that draws {what}. It predicts the noise."
+    target = {"eps": "the noise", "x0": "the clean image", "v": "v"}[header["config"].get("predicts", "eps")]
+    part = " Of all groups it knows two, smileys and flags." if name == "emoji-small" else ""
+    return f"A U-Net that draws {what}.{part} It predicts {target}."
 
 
 def card(name: str) -> str:
