@@ -7,6 +7,7 @@ the measured ceiling, for each network in each mode. See README.md.
 import argparse
 import json
 import math
+import random
 import time
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -87,7 +88,8 @@ def run_size(name: str, networks: list[str], modes: list[Mode], options: argpars
                 print(f"{name} {network} {mode} failed: {row['error']}", flush=True)
     tops = _ceilings(size, batch, modes, device)
     for i in range(options.rounds):
-        for runner, _ in runners[i % len(runners) :] + runners[: i % len(runners)]:
+        # In another order each round: who always followed the same neighbour would find the same caches and memory.
+        for runner, _ in random.Random(i).sample(runners, len(runners)):
             runner.read()
     for precision, after in _ceilings(size, batch, modes, device).items():
         tops[precision] = max(tops[precision], after, key=lambda top: top["flops"])
