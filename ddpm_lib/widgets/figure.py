@@ -33,17 +33,20 @@ class Figure(anywidget.AnyWidget):
     """An interactive figure. A subclass names its modules, its traits and draws its still.
 
     modules: the JavaScript files, in order; the last exports `render({ model, el })`.
+    styles: the CSS files: figure.css, which all share, and the figure's own after it.
     Traits tagged `baked=True` are the figure's state: they travel to the live widget and
     into the page. `still()` returns an inline SVG, shown in print and without JavaScript.
     """
 
     modules: tuple[str, ...] = ()
+    styles: tuple[str, ...] = ("figure.css",)
     _css = (HERE / "figure.css").read_text(encoding="utf-8")
     caption = traitlets.Unicode("").tag(sync=True, baked=True)
 
     def __init_subclass__(cls, **kwargs):
         if "modules" in cls.__dict__:  # not in the classes that traitlets derives
             cls._esm = join_modules(*cls.modules)
+            cls._css = "".join((HERE / name).read_text(encoding="utf-8") for name in cls.styles)
         super().__init_subclass__(**kwargs)
 
     def __init__(self, **state):
