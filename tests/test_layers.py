@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from ddpm_lib.models import UNet
-from ddpm_lib.models.layers import Attention
+from ddpm_lib.models.layers import Attention, GroupNorm
 
 LAYOUTS = [torch.contiguous_format, torch.channels_last]
 
@@ -43,6 +43,18 @@ def test_attention_gives_the_fused_kernels_channels_side_by_side(monkeypatch):
     for layout in LAYOUTS:
         Attention(8)(torch.randn(1, 8, 4, 4).to(memory_format=layout))
     assert strides == [1] * 6
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_normalization_of_bf16_features_is_that_of_float32_rounded(layout):
+    torch.manual_seed(0)
+    norm = GroupNorm(24)
+    torch.nn.init.normal_(norm.weight)
+    # Far from zero: sums in bf16, of 8 bits, would lose the variance altogether.
+    x = (50 + torch.randn(4, 24, 9, 9)).bfloat16().to(memory_format=layout)
+    exact = torch.nn.functional.group_norm(x.double(), norm.num_groups, norm.weight.double(), norm.bias.double())
+    assert norm(x).dtype == torch.bfloat16
+    torch.testing.assert_close(norm(x).double(), exact, rtol=2**-8, atol=2e-3)
 
 
 @pytest.mark.parametrize("patch", [1, 2])

@@ -16,7 +16,7 @@ def time_features(t: Tensor, dim: int, max_period: float = 10_000.0) -> Tensor:
 
 
 class GroupNorm(nn.GroupNorm):
-    """GroupNorm of up to 32 groups that always computes in float32: bf16 statistics are inexact and, on CPUs, slow.
+    """GroupNorm of up to 32 groups with statistics in float32, also where the features are bf16.
 
     A group has three channels or more. With one alone it would be instance normalization, which subtracts
     each channel's mean, and with it everything that the time embedding has just added.
@@ -30,6 +30,10 @@ class GroupNorm(nn.GroupNorm):
 
     def forward(self, x: Tensor) -> Tensor:
         with torch.autocast(x.device.type, enabled=False):
+            # On a CPU torch's own kernel takes bf16 features and sums in float32, which spares two copies, but
+            # only features that lie channel by channel: with channels_last it is several times slower.
+            if x.dtype == torch.bfloat16 and x.device.type == "cpu" and x.is_contiguous():
+                return F.group_norm(x, self.num_groups, self.weight.float(), self.bias.float(), self.eps)
             return F.group_norm(x.float(), self.num_groups, self.weight.float(), self.bias.float(), self.eps).type(
                 x.dtype
             )
