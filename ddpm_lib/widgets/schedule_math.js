@@ -22,9 +22,9 @@ export function betas(kind, T, start, end) {
   return beta;
 }
 
-// Everything the figure draws: tables of T + 1 numbers, where SNR = 1, and what is left at T.
-export function schedule(kind, T, start, end) {
-  const beta = betas(kind, T, start, end);
+// Everything the figures draw, from the T + 1 variances: tables of T + 1 numbers, where SNR = 1, what is left at T.
+export function tablesOf(beta) {
+  const T = beta.length - 1;
   const alphaBar = new Float64Array(T + 1);
   alphaBar[0] = 1;
   for (let t = 1; t <= T; t++) alphaBar[t] = alphaBar[t - 1] * (1 - beta[t]);
@@ -38,4 +38,8 @@ export function schedule(kind, T, start, end) {
     tAtSnrOne: half < 0 ? null : half, // the first t with at least as much noise as signal
     amplitudeLeft: Math.sqrt(alphaBar[T]),
   };
+}
+
+export function schedule(kind, T, start, end) {
+  return tablesOf(betas(kind, T, start, end));
 }
