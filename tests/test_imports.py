@@ -16,6 +16,7 @@ MAY_IMPORT = {
     "guidance": {"denoisers", "schedules"},
     "samplers": {"denoisers", "noising", "schedules"},
     "losses": {"denoisers", "noising", "schedules"},
+    "examples": {"denoisers", "guidance", "noising", "samplers", "schedules"},
     "training": {"losses", "noising", "schedules"},
     "simple": set(),
     "models": {"simple"},
