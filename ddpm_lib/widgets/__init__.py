@@ -1,6 +1,7 @@
 """Figures that answer to the reader's hand, in a notebook and in the built page alike."""
 
 from .forward_reverse import ForwardReverse
+from .ink import InkAndRestorer
 from .schedule_explorer import ScheduleExplorer
 
-__all__ = ["ForwardReverse", "ScheduleExplorer"]
+__all__ = ["ForwardReverse", "InkAndRestorer", "ScheduleExplorer"]
