@@ -151,6 +151,8 @@ def test_what_is_baked_is_what_was_given():
     explorer = ScheduleExplorer(scaled_linear_schedule(), painting(32))
     assert (explorer.kind, explorer.T, explorer.t) == ("scaled-linear", 1000, 250)
     assert (explorer.beta_start, explorer.beta_end) == (0.00085, 0.012)
+    assert (explorer.data_range, explorer.per_thousand) == ("-1..1", False)
+    assert ScheduleExplorer(SCHEDULE, painting(32), data_range="0..1").state()["data_range"] == "0..1"
 
 
 def test_grey_pictures_and_steps_without_guesses_are_welcome():
@@ -187,6 +189,7 @@ def frozen(value):
         (lambda: ScheduleExplorer(Schedule(torch.zeros(20)), painting(32)), "named 'custom'"),
         (lambda: ScheduleExplorer(linear_schedule(5), painting(32)), "T = 10..1000"),
         (lambda: ScheduleExplorer(SCHEDULE, painting(32), t=101), r"0\.\.100"),
+        (lambda: ScheduleExplorer(SCHEDULE, painting(32), data_range="0..255"), r"-1\.\.1, 0\.\.1, got '0\.\.255'"),
     ],
 )
 def test_bad_input_is_named(make, says):

@@ -1,4 +1,4 @@
-// Schedule explorer: move T, the betas and the kind, and see at once what is left of the picture.
+// Schedule explorer: move T, the betas, the kind and the data's range, and see at once what is left of the picture.
 import { format, loadPicture, make, noisyPixels, seededNormal, slider, stage, watch } from "./figure.js";
 import { KINDS, schedule } from "./schedule_math.js";
 
@@ -22,15 +22,41 @@ export function pathOf(table, width, height, low, high) {
   return d;
 }
 
+const DDPM = { kind: "linear", beta_start: 1e-4, beta_end: 0.02, per_thousand: false };
 export const PRESETS = [
-  ["DDPM", { kind: "linear", T: 1000, beta_start: 1e-4, beta_end: 0.02 }],
-  ["its betas, 50 steps", { kind: "linear", T: 50, beta_start: 1e-4, beta_end: 0.02 }],
-  ["cosine", { kind: "cosine", T: 1000 }],
-  ["Stable Diffusion", { kind: "scaled-linear", T: 1000, beta_start: 0.00085, beta_end: 0.012 }],
+  ["DDPM", { ...DDPM, T: 1000 }],
+  ["its betas, 50 steps", { ...DDPM, T: 50 }],
+  ["the same × 1000/T", { ...DDPM, T: 50, per_thousand: true }],
+  ["cosine", { kind: "cosine", T: 1000, per_thousand: false }],
+  ["Stable Diffusion", { kind: "scaled-linear", T: 1000, beta_start: 0.00085, beta_end: 0.012, per_thousand: false }],
 ];
+
+// What the betas are multiplied by, so that their sum, which decides the end, does not change with T.
+export const factorOf = (kind, T, perThousand) => (perThousand && kind !== "cosine" ? 1000 / T : 1);
+
+// A beta below 1: 1000/T of a large beta would ask a step for more noise than there can be.
+export const held = (beta) => Math.min(beta, 0.999);
+
+// Data in [−1, 1] as it is in [0, 1], or untouched.
+export const inRange = (values, range) => (range === "0..1" ? values.map((v) => (v + 1) / 2) : values);
+
+// Mean, standard deviation and power E[x²] of a picture's numbers.
+export function powerOf(values) {
+  let [sum, squares] = [0, 0];
+  for (const v of values) { sum += v; squares += v * v; }
+  const [mean, power] = [sum / values.length, squares / values.length];
+  return { mean, power, std: Math.sqrt(Math.max(power - mean * mean, 0)) };
+}
+
+// The first t at which the noise has at least the power of the signal, for data of that power; null: never.
+export function crossingOf(snr, power) {
+  const t = snr.findIndex((value) => value * power <= 1);
+  return t < 0 ? null : t;
+}
 
 // ---- drawing part ----------------------------------------------------------
 
+const RANGES = [["-1..1", "[−1, 1]"], ["0..1", "[0, 1]"]];
 const EDGE = { left: 30, right: 8, top: 8, bottom: 20 };
 
 // One small chart over t. curves: [table, css class]; drag on it to move t.
@@ -71,10 +97,12 @@ function chart({ title, low, high, ticks, seek }) {
 
 export function render({ model, el }) {
   const body = stage(el, model);
-  const keys = ["kind", "T", "beta_start", "beta_end", "t"];
+  const keys = ["kind", "T", "beta_start", "beta_end", "t", "per_thousand", "data_range"];
   let table = null, picture = null;
+  const factor = () => factorOf(model.get("kind"), model.get("T"), model.get("per_thousand"));
   const compute = () => {
-    table = schedule(model.get("kind"), model.get("T"), model.get("beta_start"), model.get("beta_end"));
+    const [start, end] = ["beta_start", "beta_end"].map((name) => held(model.get(name) * factor()));
+    table = schedule(model.get("kind"), model.get("T"), start, end);
   };
   const change = (values) => {
     const share = model.get("t") / model.get("T");
@@ -91,7 +119,9 @@ export function render({ model, el }) {
   const canvas = make("canvas", { class: "ddpm-picture", role: "img", "aria-label": "the picture at time t" });
   const kind = make("select", { "data-control": "kind",
     onchange: () => { change({ kind: kind.value }); commit(); } }, ...KINDS.map((name) => make("option", { value: name }, name)));
-  const log = (name) => ({ get: () => toStep(model.get(name)), show: () => format.short(model.get(name)),
+  const product = (beta) => (factor() === 1 ? format.short(beta)
+    : `${format.short(beta)} × ${format.short(factor())} = ${format.short(held(beta * factor()))}`);
+  const log = (name) => ({ get: () => toStep(model.get(name)), show: () => product(model.get(name)),
     input: (step) => change({ [name]: fromStep(step) }), commit });
   const sliders = {
     t: slider({ name: "time t", short: "t", min: 0, max: model.get("T"), get: () => model.get("t"),
@@ -106,6 +136,20 @@ export function render({ model, el }) {
     readouts[name] = make("output", {});
     return make("div", { "data-readout": name }, make("span", {}, text), readouts[name]);
   };
+  const group = `ddpm-${Math.random().toString(36).slice(2)}`; // radio buttons of two copies must not meet
+  const ranges = RANGES.map(([value, text]) => {
+    const radio = make("input", { type: "radio", name: group, value, "data-control": value,
+      onchange: () => { change({ data_range: value }); commit(); } });
+    return { value, radio, label: make("label", {}, radio, make("span", {}, text)) };
+  });
+  const scaled = make("input", { type: "checkbox", "data-control": "per_thousand",
+    onchange: () => { change({ per_thousand: scaled.checked }); commit(); } });
+  const powers = make("div", { class: "ddpm-powers" });
+  const verdict = make("span", { role: "status" });
+  const left = reading("left", "of the amplitude left at T");
+  left.className = "ddpm-left";
+  left.prepend(readouts.left);
+  left.append(verdict);
   const presets = make("div", { class: "ddpm-presets", role: "group", "aria-label": "known schedules" },
     make("span", {}, "Try"), ...PRESETS.map(([name, values]) => make("button", { type: "button", "data-control": name,
       onclick: () => { change(values); commit(); } }, name)));
@@ -115,29 +159,50 @@ export function render({ model, el }) {
       make("div", { class: "ddpm-cell ddpm-cell-rates" }, make("div", { class: "ddpm-key" },
         make("span", { class: "ddpm-signal" }, "signal √ᾱ"), make("span", { class: "ddpm-noise" }, "noise √(1−ᾱ)"),
         make("span", { class: "ddpm-share" }, "ᾱ")), rates.svg),
-      make("div", { class: "ddpm-cell" }, make("div", { class: "ddpm-key" }, make("span", {}, "log SNR")), snr.svg),
+      make("div", { class: "ddpm-cell" }, make("div", { class: "ddpm-key" }, make("span", {}, "log SNR"),
+        make("span", { class: "ddpm-noise" }, "this picture’s - -")), snr.svg),
       make("div", { class: "ddpm-cell ddpm-cell-picture" }, make("div", { class: "ddpm-key" }, make("span", {}, "picture at t")), canvas)),
     make("div", { class: "ddpm-sliders" }, sliders.t.label, sliders.T.label, sliders.beta_start.label, sliders.beta_end.label),
-    make("div", { class: "ddpm-row" }, make("label", { class: "ddpm-kind" }, "kind ", kind), presets),
+    make("div", { class: "ddpm-row" }, make("label", { class: "ddpm-kind" }, "kind ", kind),
+      make("label", { class: "ddpm-kind" }, scaled, " β × 1000/T"), presets),
+    left,
+    make("div", { class: "ddpm-row" }, make("span", { class: "ddpm-kind" }, "data in"),
+      make("div", { class: "ddpm-ways", role: "radiogroup", "aria-label": "range of the data" },
+        ...ranges.map((range) => range.label)), powers),
     make("div", { class: "ddpm-readings" }, reading("snr", "SNR at t"), reading("signal", "signal rate at t"),
-      reading("noise", "noise rate at t"), reading("one", "SNR = 1 at t"), reading("left", "amplitude left at T")));
+      reading("noise", "noise rate at t"), reading("one", "SNR = 1 at t"), reading("own", "for this picture"),
+      reading("largest", "largest β")));
 
   const draw = () => {
     const { T, alphaBar, signalRate, noiseRate } = table;
     const t = Math.min(model.get("t"), T);
     rates.draw(T, t, [[alphaBar, "ddpm-share"], [noiseRate, "ddpm-noise"], [signalRate, "ddpm-signal"]]);
-    snr.draw(T, t, [[table.logSnr, "ddpm-ink"]]);
+    const range = model.get("data_range");
+    const own = picture?.[range];
+    const shift = own ? Math.log(own.power) : 0;
+    snr.draw(T, t, [...(own ? [[table.logSnr.map((v) => v + shift), "ddpm-noise ddpm-own"]] : []), [table.logSnr, "ddpm-ink"]]);
     sliders.t.range.max = T;
     for (const one of Object.values(sliders)) one.refresh();
     kind.value = model.get("kind");
-    for (const name of ["beta_start", "beta_end"]) sliders[name].range.disabled = kind.value === "cosine";
+    for (const input of [sliders.beta_start.range, sliders.beta_end.range, scaled]) input.disabled = kind.value === "cosine";
+    scaled.checked = model.get("per_thousand");
+    for (const { value, radio } of ranges) radio.checked = value === range;
     readouts.snr.textContent = format.short(table.snr[t]);
     readouts.signal.textContent = format.rate(signalRate[t]);
     readouts.noise.textContent = format.rate(noiseRate[t]);
     readouts.one.textContent = table.tAtSnrOne ?? "never";
+    readouts.own.textContent = own ? crossingOf(table.snr, own.power) ?? "never" : "";
+    readouts.largest.textContent = format.short(Math.max(...table.beta));
     readouts.left.textContent = `${format.short(100 * table.amplitudeLeft)} %`;
+    const much = table.amplitudeLeft > 0.01;
+    left.toggleAttribute("data-warning", much);
+    verdict.textContent = much ? "Over 1 %: training never shows pure noise, but sampling begins there."
+      : "Under 1 %: the end is as good as pure noise.";
     if (!picture) return;
-    noisyPixels(picture.values, picture.eps, signalRate[t], noiseRate[t], picture.pixels.data);
+    powers.replaceChildren(...RANGES.map(([value, text]) => make("span", { "data-range": value, "data-chosen": value === range },
+      `${text}: ` + [["mean", "mean"], ["std", "std"], ["E[x²]", "power"]]
+        .map(([name, key]) => `${name} ${picture[value][key].toFixed(2).replace("-", "−")}`).join(", "))));
+    noisyPixels(own.values, picture.eps, signalRate[t], noiseRate[t], picture.pixels.data);
     canvas.getContext("2d").putImageData(picture.pixels, 0, 0);
   };
   let asked = 0; // several changes at once are drawn once
@@ -148,7 +213,10 @@ export function render({ model, el }) {
   draw();
   if (model.get("picture").clean) {
     loadPicture(model.get("picture").clean).then((loaded) => {
-      picture = { ...loaded, eps: seededNormal(loaded.values.length, model.get("picture").seed),
+      picture = { ...Object.fromEntries(RANGES.map(([range]) => {
+        const values = inRange(loaded.values, range);
+        return [range, { values, ...powerOf(values) }];
+      })), eps: seededNormal(loaded.values.length, model.get("picture").seed),
         pixels: new ImageData(loaded.width, loaded.height) };
       [canvas.width, canvas.height] = [loaded.width, loaded.height];
       draw();

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import test from "node:test";
 import { betas, schedule } from "../../ddpm_lib/widgets/schedule_math.js";
-import { fromStep, pathOf, PRESETS, toStep } from "../../ddpm_lib/widgets/schedule_explorer.js";
+import { crossingOf, factorOf, fromStep, held, inRange, pathOf, powerOf, PRESETS, toStep } from "../../ddpm_lib/widgets/schedule_explorer.js";
 
 const file = process.env.SCHEDULES_JSON;
 assert.ok(file, "SCHEDULES_JSON names no file: run this through `pytest tests/test_widgets.py`");
@@ -49,4 +49,31 @@ test("a path keeps to its chart and reaches both ends", () => {
   assert.deepEqual(places[0], [0, 0]);
   assert.deepEqual(places.at(-1), [100, 50]);
   assert.ok(places.every(([x, y]) => x >= 0 && x <= 100 && y >= 0 && y <= 50));
+});
+
+test("with 1000/T the end does not depend on T; without, it does", () => {
+  const left = (T, perThousand) => {
+    const factor = factorOf("linear", T, perThousand);
+    return schedule("linear", T, held(1e-4 * factor), held(0.02 * factor)).amplitudeLeft;
+  };
+  assert.equal(factorOf("cosine", 50, true), 1);
+  assert.equal(factorOf("linear", 50, true), 20);
+  for (const T of [50, 200, 400]) assert.ok(left(T, true) < 0.01 && left(T, false) > 0.1, String(T));
+  assert.equal(held(0.02 * factorOf("linear", 10, true)), 0.999);
+});
+
+test("a picture in [0, 1] has half the contrast and another mean", () => {
+  const values = Float32Array.of(-1, -1, -1, 1);
+  assert.deepEqual([...inRange(values, "0..1")], [0, 0, 0, 1]);
+  assert.equal(inRange(values, "-1..1"), values);
+  const [whole, unit] = [powerOf(values), powerOf(inRange(values, "0..1"))];
+  assert.deepEqual(whole, { mean: -0.5, power: 1, std: Math.sqrt(0.75) });
+  assert.deepEqual(unit, { mean: 0.25, power: 0.25, std: Math.sqrt(0.1875) });
+});
+
+test("with less power the signal drowns earlier", () => {
+  const { snr, tAtSnrOne } = schedule("linear", 1000, 1e-4, 0.02);
+  assert.equal(crossingOf(snr, 1), tAtSnrOne);
+  assert.ok(crossingOf(snr, 0.11) < crossingOf(snr, 0.93) - 100);
+  assert.equal(crossingOf(schedule("linear", 50, 1e-4, 0.02).snr, 9), null);
 });
