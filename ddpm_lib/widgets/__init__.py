@@ -2,6 +2,7 @@
 
 from .forward_reverse import ForwardReverse
 from .ink import InkAndRestorer
+from .one_dimension import OneDimension
 from .schedule_explorer import ScheduleExplorer
 
-__all__ = ["ForwardReverse", "InkAndRestorer", "ScheduleExplorer"]
+__all__ = ["ForwardReverse", "InkAndRestorer", "OneDimension", "ScheduleExplorer"]
