@@ -1,6 +1,6 @@
 // The reader's hands on the one-dimensional figure: a density drawn on the pad, a point picked on the map.
 import { BINS } from "./density_math.js";
-import { FOOT, REACH } from "./density_panels.js";
+import { FOOT, REACH } from "./density_grid.js";
 import { stroked } from "./density_walks.js";
 
 export const FULL = 0.95; // share of the pad's width that a full bin takes

@@ -3,7 +3,8 @@ import { clock, decode, format, make, slider, stage, stillness, watch } from "./
 import { tablesOf } from "./schedule_math.js";
 import { BINS, bestGuess, binCentre, distances, drawnMixture, heightsOf, densityAt, marginal, mixtureOf, momentsOf,
   placeAt, stepBack, jumpVariance } from "./density_math.js";
-import { drawMap, drawNow, drawPad, drawStep, heatMap, histogram, minus, paletteOf } from "./density_panels.js";
+import { histogram, minus } from "./density_grid.js";
+import { drawMap, drawNow, drawPad, drawStep, heatMap, paletteOf } from "./density_panels.js";
 import { JUMP_STOPS, jumpAt, stepChoices, stopOf, WALKERS, walkers } from "./density_walks.js";
 import { drawnByHand, FULL, pickedByHand } from "./density_hands.js";
 

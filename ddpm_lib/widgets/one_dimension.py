@@ -48,8 +48,8 @@ class OneDimension(Figure):
     """
 
     modules = (
-        "figure.js", "schedule_math.js", "samplers.js", "density_math.js", "density_panels.js",
-        "density_walks.js", "density_hands.js", "one_dimension.js",
+        "figure.js", "schedule_math.js", "samplers.js", "density_math.js", "density_grid.js",
+        "density_panels.js", "density_walks.js", "density_hands.js", "one_dimension.js",
     )  # fmt: skip
     styles = ("figure.css", "one_dimension.css")
     T = traitlets.Int().tag(sync=True, baked=True)

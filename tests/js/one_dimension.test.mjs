@@ -1,7 +1,7 @@
 // The pure parts of the one-dimensional figure: panels, strokes of the pad, lengths of a jump, walkers.
 import assert from "node:assert/strict";
 import test from "node:test";
-import { darkness, familyOf, histogram, minus, REACH, ticksOf } from "../../ddpm_lib/widgets/density_panels.js";
+import { darkness, familyOf, histogram, minus, REACH, ticksOf } from "../../ddpm_lib/widgets/density_grid.js";
 import { jumpAt, stepChoices, stopOf, stroked, walkers } from "../../ddpm_lib/widgets/density_walks.js";
 import { BINS, densityAt, drawnMixture, heightsOf, marginal, mixtureOf, momentsOf } from "../../ddpm_lib/widgets/density_math.js";
 import { betas, tablesOf } from "../../ddpm_lib/widgets/schedule_math.js";
