@@ -1,9 +1,19 @@
 """Figures that answer to the reader's hand, in a notebook and in the built page alike."""
 
 from .forward_reverse import ForwardReverse
+from .guidance_map import GuidanceMap
 from .ink import InkAndRestorer
+from .loss_by_time import LossByTime
 from .one_dimension import OneDimension
 from .picture_process import PictureProcess
 from .schedule_explorer import ScheduleExplorer
 
-__all__ = ["ForwardReverse", "InkAndRestorer", "OneDimension", "PictureProcess", "ScheduleExplorer"]
+__all__ = [
+    "ForwardReverse",
+    "GuidanceMap",
+    "InkAndRestorer",
+    "LossByTime",
+    "OneDimension",
+    "PictureProcess",
+    "ScheduleExplorer",
+]
