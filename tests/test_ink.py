@@ -14,7 +14,7 @@ from ddpm_lib.widgets.ink import NIGHTS, InkAndRestorer, night_pieces
 from tests.node import run_node_tests
 
 SCHEDULE = linear_schedule()
-SIDE, STD = 12, 0.05
+SIDE, STD = 12, 0.08
 TIMES = (40, 300, 700, 1000)
 
 

@@ -49,8 +49,8 @@ export function render({ model, el }) {
   const rates = tablesOf(Float64Array.from(decode(model.get("betas"), Float32Array)));
   const T = rates.T;
   const body = stage(el, model);
-  let canvas = null, works = null, last = null, splashes = 0, looks = 0;
-  let brush = { x: side / 2, y: side / 2, size: 9, strength: Math.round(0.4 * T) };
+  let canvas = null, works = null, last = null, splashes = 0;
+  const brush = { x: side / 2, y: side / 2, size: 9, strength: Math.round(0.4 * T) };
 
   const easel = make("canvas", { class: "ddpm-picture ddpm-easel-picture", tabindex: 0, role: "application",
     "aria-roledescription": "easel" });
@@ -101,8 +101,9 @@ export function render({ model, el }) {
         make("div", { class: "ddpm-easel-pair" }, panel("what he expects", guess), panel("the lost painting", lost)),
         panel(make("span", {}, "what he has seen, and its weight: ", scale), museum))),
     make("div", { class: "ddpm-row" }, play, button("step", "One look", () => { halt(); look(); }),
+      button("coat", "Ink everywhere", () => { spill(() => brush.strength); }),
       button("drown", "Drown everything", () => { spill(() => T); }),
-      button("reset", "Start again", () => { halt(); canvas?.reset(); forget(); draw(); })),
+      button("reset", "Start again", () => { halt(); canvas?.reset(); last = null; draw(); })),
     make("div", { class: "ddpm-row" },
       make("div", { class: "ddpm-way" }, make("span", {}, "he knows his works"),
         make("div", { class: "ddpm-ways", role: "radiogroup", "aria-label": "he knows his works" }, ...ways.map((way) => way.label))),
@@ -114,16 +115,14 @@ export function render({ model, el }) {
   // ---- what happens to the canvas
   const known = () => (model.get("seen") ? [...works, canvas.clean] : works);
   const think = (x) => restore(x, canvas.level, known(), side, rates, { whole: model.get("whole") });
-  const forget = () => { last = null; looks = 0; };
-  const spill = (amount) => { if (canvas) { canvas.ink(amount); last = null; soon(); } };
-  // The weights of the last look stay on show when all ink is gone.
+    const spill = (amount) => { if (canvas) { canvas.ink(amount); last = null; soon(); } };
+  // What he thought at his last look stays on show until ink falls.
   const look = () => {
     const deepest = canvas?.deepest();
     if (!deepest) return;
     const answer = think(canvas.seen());
     canvas.stepDown(answer.x0, Math.max(0, deepest - STRIDE));
-    last = canvas.deepest() ? null : answer;
-    looks++;
+    last = answer;
     draw();
   };
   const splash = (strength = brush.strength) => {

@@ -30,7 +30,7 @@ class InkAndRestorer(Figure):
 
     The restorer is the exact posterior mean of a small museum, *piece by piece*: each place is judged by a
     window about it, and a work k has there the log-weight -Σ (x - s x_k)² / (2 (s² d² + n²)), summed over the
-    window with each place's own signal rate s and noise rate n. d = 0.05: a work stands for all pictures about
+    window with each place's own signal rate s and noise rate n. d = 0.08: a work stands for all pictures about
     that far from it, else a single brush stroke that is in no work would rule out everything. The window reaches
     1 + 20 t/T pixels, the picture at large t and single strokes at small t, as the receptive field of trained
     denoisers has been found to narrow (Kamb & Ganguli 2024; Niedoba et al. 2024). Judged by pieces, works mix

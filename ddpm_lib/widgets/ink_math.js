@@ -89,7 +89,7 @@ export const reachOf = (t, T) => 1 + Math.round((20 * t) / T);
 // −Σ (x − s work_k)² / (2 (s² std² + n²)), summed over the window. `whole`: the window is the whole picture.
 // Returns x0; weight (works × places); share, each work's mean weight over the inked places; open, the mean number
 // of works still possible there (the exponential of the weights' entropy).
-export function restore(x, level, works, side, rates, { std = 0.05, whole = false } = {}) {
+export function restore(x, level, works, side, rates, { std = 0.08, whole = false } = {}) {
   const { T, signalRate, noiseRate } = rates;
   const places = side * side, wide = side + 1;
   const signal = new Float64Array(places), half = new Float64Array(places), gain = new Float64Array(places);
