@@ -3,7 +3,9 @@
 import os
 import re
 import subprocess
+import tarfile
 import tomllib
+from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
 
@@ -171,16 +173,28 @@ def test_a_failing_step_names_itself_and_shows_its_complaint(monkeypatch, tmp_pa
     assert "✗ peel the onions: failed after" in said and "WARNING: lost" in said
 
 
-def test_a_mathjax_that_is_not_ours_is_refused(monkeypatch, tmp_path):
+@pytest.mark.parametrize("package", vendor.PACKAGES, ids=lambda package: package.name)
+def test_a_package_that_is_not_ours_is_refused(monkeypatch, tmp_path, package):
     def send_something_else(name, command, **env):
-        Path(command[-1], f"mathjax-{vendor.VERSION}.tgz").write_bytes(b"something else")
+        Path(command[-1], package.archive).write_bytes(b"something else")
 
-    monkeypatch.setattr(vendor, "FOLDER", tmp_path / "mathjax")
     monkeypatch.setattr(vendor, "run_quietly", send_something_else)
     monkeypatch.setattr(vendor.shutil, "which", lambda name, path: "npm")
-    with pytest.raises(steps.StepFailed, match="is not the"):
-        vendor.fetch(tmp_path)
-    assert not (tmp_path / "mathjax").exists()
+    elsewhere = replace(package, folder=tmp_path / "here")
+    with pytest.raises(steps.StepFailed, match=f"{package.name}.*is not the {package.version}"):
+        vendor.fetch(tmp_path, [elsewhere])
+    assert not elsewhere.folder.exists()
+
+
+def test_of_a_package_what_is_wanted_is_unpacked_and_its_licence(tmp_path):
+    archive = tmp_path / "thing-1.0.tgz"
+    with tarfile.open(archive, "w:gz") as tar:
+        for name in ("package/LICENSE", "package/dist/wanted.js", "package/dist/other.js", "package/wanted.js"):
+            tar.addfile(tarfile.TarInfo(name))
+    package = vendor.Package("@some/thing", "1.0", "", tmp_path / "here", ("dist/wanted",), ("dist/",))
+    assert package.archive == "some-thing-1.0.tgz"
+    vendor.unpack(archive, package)
+    assert {path.name for path in package.folder.iterdir()} == {"LICENSE", "wanted.js"}
 
 
 def test_without_a_browser_the_failure_says_how_to_get_one(monkeypatch):
