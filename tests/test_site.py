@@ -71,7 +71,7 @@ def test_a_page_is_whole(open_page, page_path, width):
     page, log = open_page(page_path, width=width)
     assert page.locator("article h1").count() == 1
     page.evaluate("() => document.querySelectorAll('details').forEach(e => { e.open = true; })")
-    page.mouse.wheel(0, 100_000)  # what loads late loads now
+    page.evaluate("() => document.querySelectorAll('img').forEach(e => { e.loading = 'eager'; })")  # late becomes now
     for scheme in ("light", "dark"):
         page.emulate_media(color_scheme=scheme)
         page.wait_for_function(f"document.documentElement.dataset.theme === '{scheme}'")
