@@ -23,6 +23,7 @@ MAY_IMPORT = {
     "data": set(),
     "metrics": set(),
     "painting": set(),
+    "pictures": {"painting"},
     "plots": set(),
     "runtime": set(),
     "stable_diffusion": {"runtime"},

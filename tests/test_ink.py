@@ -10,7 +10,8 @@ import torch
 
 from ddpm_lib import ExactDenoiser, GaussianMixture, linear_schedule
 from ddpm_lib.painting import painting
-from ddpm_lib.widgets.ink import NIGHTS, InkAndRestorer, night_pieces
+from ddpm_lib.pictures import NIGHTS, night_pieces
+from ddpm_lib.widgets.ink import InkAndRestorer
 from tests.node import run_node_tests
 
 SCHEDULE = linear_schedule()
@@ -67,22 +68,27 @@ def test_the_restorer_is_the_exact_denoiser_of_the_library(tmp_path):
 
 
 @pytest.fixture(scope="module")
-def figure():
-    return InkAndRestorer(SCHEDULE, caption="Splash.")
+def museum():
+    return night_pieces(64)
+
+
+@pytest.fixture(scope="module")
+def figure(museum):
+    return InkAndRestorer(SCHEDULE, painting(64), museum, caption="Splash.")
 
 
 def test_it_bakes_the_painting_the_museum_and_the_betas(figure):
     beta = torch.frombuffer(bytearray(base64.b64decode(figure.betas)), dtype=torch.float32)
     assert torch.allclose(beta.double(), SCHEDULE.beta, rtol=1e-6)
-    assert figure.pictures["count"] == len(NIGHTS) == len(night_pieces()) and figure.pictures["side"] == 64
+    assert figure.pictures["count"] == len(NIGHTS) == 17 and figure.pictures["side"] == 64
     assert figure.pictures["clean"].startswith("data:image/png")  # lossless: the lost painting itself
     assert len(figure.html()) < 110_000
 
 
-def test_its_html_is_the_same_each_time_and_needs_nobody(figure):
+def test_its_html_is_the_same_each_time_and_needs_nobody(figure, museum):
     html = figure.html()
-    assert html == InkAndRestorer(SCHEDULE, caption="Splash.").html()
-    assert html != InkAndRestorer(SCHEDULE, caption="Splash.", seen=True).html()
+    assert html == InkAndRestorer(SCHEDULE, painting(64), museum, caption="Splash.").html()
+    assert html != InkAndRestorer(SCHEDULE, painting(64), museum, caption="Splash.", seen=True).html()
     script = html[html.index('<script type="module">') : html.index("</script>")]
     assert not re.search(r"^(import|export)\b", script, re.MULTILINE)
     assert not re.search(r"(https?:)?//(?!www\.w3\.org/2000/svg)[\w.]+\.\w+/", script)
@@ -104,9 +110,9 @@ def test_its_still_and_its_caption_are_safe():
 @pytest.mark.parametrize(
     ("make", "says"),
     [
-        (lambda: InkAndRestorer(SCHEDULE, torch.zeros(3, 8, 9)), "one square picture"),
-        (lambda: InkAndRestorer(SCHEDULE, torch.full((3, 12, 12), 255.0)), "127.5"),
-        (lambda: InkAndRestorer(SCHEDULE, torch.zeros(3, 128, 128)), "at most 96 pixels"),
+        (lambda: InkAndRestorer(SCHEDULE, torch.zeros(3, 8, 9), small()[1]), "one square picture"),
+        (lambda: InkAndRestorer(SCHEDULE, torch.full((3, 12, 12), 255.0), small()[1]), "127.5"),
+        (lambda: InkAndRestorer(SCHEDULE, torch.zeros(3, 128, 128), small()[1]), "at most 96 pixels"),
         (lambda: InkAndRestorer(SCHEDULE, painting(12), small()[1][:1]), "2 to 23 pictures"),
         (lambda: InkAndRestorer(SCHEDULE, painting(16), small()[1]), r"\(n, 3, 16, 16\), got \(5, 3, 12, 12\)"),
         (lambda: InkAndRestorer(SCHEDULE, painting(12), torch.stack([painting(12)] * 2)), "must not contain"),

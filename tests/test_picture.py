@@ -9,8 +9,8 @@ import torch
 
 from ddpm_lib import add_noise, linear_schedule
 from ddpm_lib.painting import painting
+from ddpm_lib.pictures import face, sample_pictures, shapes
 from ddpm_lib.widgets.picture_process import PictureProcess
-from ddpm_lib.widgets.picture_samples import face, sample_pictures, shapes
 from tests.node import run_node_tests
 
 SCHEDULE = linear_schedule()
@@ -43,7 +43,7 @@ def test_the_factors_of_the_caption():
 
 
 def test_it_bakes_its_pictures_and_is_the_same_each_time():
-    figure = PictureProcess(SCHEDULE, caption="Look.")
+    figure = PictureProcess(SCHEDULE, sample_pictures(), caption="Look.")
     assert [one["name"] for one in figure.pictures] == ["painting", "a day", "a face", "shapes"]
     assert figure.t == 250 and figure.mode == "forward" and not figure.forget
     beta = torch.frombuffer(bytearray(base64.b64decode(figure.betas)), dtype=torch.float32)

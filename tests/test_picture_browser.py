@@ -8,9 +8,9 @@ import pytest
 import torch
 from PIL import Image
 
+from ddpm_lib.pictures import face
 from ddpm_lib.schedules import linear_schedule
 from ddpm_lib.widgets.picture_process import PictureProcess
-from ddpm_lib.widgets.picture_samples import face
 from tests.figures_page import HEAD, control, figure, number, pixels, settle, until
 from tests.ink_page import CLEAN, PAINTING, SIDE, off, serve
 

@@ -1,25 +1,14 @@
 """InkAndRestorer: the finger splashes ink over a painting, and a restorer takes it away."""
 
-import functools
-
 import torch
 import torch.nn.functional as F
 import traitlets
 
-from ..painting import painting
 from . import encode
 from .figure import Figure
 
 COLUMNS = 6
 MOST_WORKS, MOST_SIDE = 23, 96
-# The museum: landscapes under the same night sky as the book's own painting (seed 0), which is not among them.
-NIGHTS = (11, 14, 23, 27, 30, 34, 35, 37, 42, 47, 48, 49, 57, 60, 65, 69, 74)
-
-
-@functools.cache
-def night_pieces(side: int = 64) -> torch.Tensor:
-    """The 17 works of the restorer's museum, (17, 3, side, side) in [-1, 1]."""
-    return torch.stack([painting(side, seed) for seed in NIGHTS])
 
 
 class InkAndRestorer(Figure):
@@ -40,7 +29,7 @@ class InkAndRestorer(Figure):
     schedule: a Schedule; its betas are baked in.
     picture: (3 or 1, side, side) in [-1, 1], the painting on the easel; side <= 96.
     works: (n, 3, side, side), what he has seen: 2 to 23 works, the painting on the easel not among them (the
-        reader can add it: "he has seen this one too"). None: `night_pieces`, made for the book's own painting.
+        reader can add it: "he has seen this one too"); `ddpm_lib.pictures.night_pieces` suit the book's own.
     caption: what to do and what to notice; it stands under the figure.
     seen, whole: how the two switches stand at first. seed: of the ink.
     """
@@ -52,12 +41,12 @@ class InkAndRestorer(Figure):
     seen = traitlets.Bool(False).tag(sync=True, baked=True)
     whole = traitlets.Bool(False).tag(sync=True, baked=True)
 
-    def __init__(self, schedule, picture=None, works=None, *, caption="", seen=False, whole=False, seed=0):
-        clean = encode.as_picture(painting(64) if picture is None else picture, most=1.5)
+    def __init__(self, schedule, picture, works, *, caption="", seen=False, whole=False, seed=0):
+        clean = encode.as_picture(picture, most=1.5)
         side = clean.shape[-1]
         if side > MOST_SIDE:
             raise ValueError(f"picture may have at most {MOST_SIDE} pixels a side, got {side}: average it down.")
-        works = night_pieces(side) if works is None else torch.as_tensor(works).detach().cpu().float()
+        works = torch.as_tensor(works).detach().cpu().float()
         if works.ndim != 4 or works.shape[1:] != clean.shape or not 2 <= len(works) <= MOST_WORKS:
             raise ValueError(
                 f"works must be 2 to {MOST_WORKS} pictures like the one on the easel, (n, 3, {side}, {side}),"

@@ -8,7 +8,6 @@ import traitlets
 
 from . import encode
 from .figure import Figure
-from .picture_samples import sample_pictures
 
 MOST_PICTURES, MOST_SIDE = 6, 128
 
@@ -27,7 +26,8 @@ class PictureProcess(Figure):
     scaled to 128 pixels by the browser. It does not leave the page.
 
     schedule: a Schedule; its betas are baked in.
-    pictures: name -> (3 or 1, side, side) in [-1, 1], 1 to 6 of them, side <= 128. None: `sample_pictures`.
+    pictures: name -> (3 or 1, side, side) in [-1, 1], 1 to 6 of them, side <= 128, as
+        `ddpm_lib.pictures.sample_pictures` has them.
     t: where time stands at first. mode: "forward" or "back". error: of eps, 0..0.2, for the way back.
     caption: what to do and what to notice; it stands under the figure. seed: of the noise.
 
@@ -45,8 +45,7 @@ class PictureProcess(Figure):
     error = traitlets.Float(0.05).tag(sync=True, baked=True)
     seed = traitlets.Int(0).tag(sync=True, baked=True)
 
-    def __init__(self, schedule, pictures=None, *, t=None, mode="forward", error=0.05, caption="", seed=0):
-        pictures = sample_pictures() if pictures is None else pictures
+    def __init__(self, schedule, pictures, *, t=None, mode="forward", error=0.05, caption="", seed=0):
         if not isinstance(pictures, Mapping) or not 1 <= len(pictures) <= MOST_PICTURES:
             raise ValueError(f"pictures must be a dict of 1 to {MOST_PICTURES} pictures by name.")
         clean = {str(name): encode.as_picture(x, name, most=1.5) for name, x in pictures.items()}
