@@ -150,8 +150,9 @@ export function* runOf(name, table, denoise, start, { calls, grid, eta, normal }
   return { name, frames, spent, end, calls: count };
 }
 
-// Generators one after the other, in bites of `bite` ms with a pause between them; null if no longer wanted.
-export async function inBites(runs, { wanted, tell, pause, now, bite = 12 }) {
+// Generators one after the other, in bites of `bite` ms with a pause between them. tell(count) after every network
+// call, arrived(result) after every run. Returns the results, or null if they are no longer wanted.
+export async function inBites(runs, { wanted, tell, arrived, pause, now, bite = 12 }) {
   const results = [];
   let count = 0, began = now();
   for (const run of runs) {
@@ -166,6 +167,7 @@ export async function inBites(runs, { wanted, tell, pause, now, bite = 12 }) {
       said = run.next();
     }
     results.push(said.value);
+    arrived?.(said.value);
   }
   return results;
 }
@@ -180,6 +182,13 @@ export function placesAt({ frames, spent }, calls, out) {
 }
 
 // ---- the chart's axes ------------------------------------------------------
+
+// Dots of one sampler as its curve: for each number of calls the mean over the seeds, calls rising.
+export function curveOf(dots) {
+  const groups = new Map();
+  for (const { calls, distance } of dots) groups.set(calls, [...(groups.get(calls) ?? []), distance]);
+  return [...groups].sort((a, b) => a[0] - b[0]).map(([calls, all]) => [calls, all.reduce((a, b) => a + b) / all.length]);
+}
 
 // Round numbers 1, 2, 5 × a power of ten inside low..high.
 export function logTicks(low, high) {
