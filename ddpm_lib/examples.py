@@ -9,7 +9,7 @@ from torch import Tensor
 from .denoisers import Denoiser, ExactDenoiser, clip
 from .guidance import guide
 from .noising import add_noise, noise_like
-from .samplers import last, sample_dpmpp
+from .samplers import last, sample_ddim, sample_dpmpp
 from .schedules import Schedule
 
 
@@ -44,6 +44,16 @@ def loss_examples(
     loss = (guesses - eps).square().flatten(2).mean(2)
     rates = torch.stack([schedule.signal_rate[times], schedule.noise_rate[times]], 1)
     return LossExamples(times, rates, x0, eps, guesses, loss)
+
+
+def examples_of(
+    models: dict[str, Callable], schedule: Schedule, x0: Tensor, times: Sequence[int], seed: int = 0
+) -> dict:
+    """{name: LossExamples} of several networks or denoisers, all of the same samples under the same noise."""
+    return {
+        name: loss_examples(model, schedule, x0, times, generator=torch.Generator().manual_seed(seed))
+        for name, model in models.items()
+    }
 
 
 @torch.no_grad()
@@ -85,10 +95,10 @@ def guided_grid(
     seeds: Sequence[int],
     *,
     judge: Callable[[Tensor], Tensor] | None = None,
-    num_steps: int = 8,
+    num_steps: int = 7,
     shape: tuple[int, ...] = (1, 28, 28),
 ) -> GuidedGrid:
-    """Guided samples of a conditional network (Ho & Salimans 2022), by DPM-Solver++ on times even in log-SNR.
+    """Guided samples of a conditional network (Ho & Salimans 2022), by DPM-Solver++ in num_steps steps.
 
     judge: a classifier, (batch, ...) → (batch, classes) logits, perhaps with .features. A seed is one starting
     noise, the same for every label and scale; it is drawn on the CPU. Network calls for an image: num_steps at
@@ -97,7 +107,9 @@ def guided_grid(
     where = next((w.device for w in getattr(model, "parameters", lambda: iter(()))()), torch.device("cpu"))
     noise = torch.stack([torch.randn(shape, generator=torch.Generator().manual_seed(seed)) for seed in seeds])
     asked = torch.tensor(list(labels)).repeat_interleave(len(seeds)).to(where)
-    times, images = schedule.logsnr_times(num_steps), []
+    # Three steps more, even in log-SNR, the last four taken as one: near the end little happens that an eye can see,
+    # and the steps are better spent above. In seven, twice as near to twenty steps as eight plain ones are.
+    times, images = [*schedule.logsnr_times(num_steps + 3)[:num_steps], 0], []
     without = Denoiser(model, schedule)
     for scale in scales:
         # At scale 0 no label is heard: the labels share their samples.
@@ -112,6 +124,20 @@ def guided_grid(
     described = getattr(judge, "features", lambda x: x)(flat).reshape(lead[0] * lead[1], lead[2], -1)
     spread = torch.stack([_mean_distance(group) for group in described]).reshape(lead[:2]).cpu()
     return GuidedGrid(list(labels), [float(s) for s in scales], list(seeds), grid.cpu(), judged, spread)
+
+
+def guided_film(model, schedule: Schedule, label: int, scale: float = 2.0, columns: int = 9, seed: int = 0) -> Tensor:
+    """(2, columns, side, side) one sample of a network of grey pictures on its way: x_t above, the guess of x_0 below.
+
+    The way is DDIM in columns − 1 steps, even in t, clipped and guided (Ho & Salimans 2022).
+    """
+    asked = guide(Denoiser(model, schedule, label=torch.tensor([label])), Denoiser(model, schedule), scale)
+    noise = torch.randn(1, 1, 28, 28, generator=torch.Generator().manual_seed(seed))
+    noise = noise.to(next(model.parameters()).device)
+    steps = list(sample_ddim(clip(asked), schedule, noise, schedule.even_times(columns - 1)))
+    guesses = [steps[1].x0_guess, *(step.x0_guess for step in steps[1:])]
+    rows = [torch.cat([step.x[:, 0] for step in steps]), torch.cat([x[:, 0] for x in guesses])]
+    return torch.stack(rows).clamp(-1, 1).cpu()
 
 
 def _mean_distance(rows: Tensor) -> Tensor:

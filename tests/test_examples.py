@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from ddpm_lib import Denoiser, ExactDenoiser, GaussianMixture, add_noise, linear_schedule, simple_loss
-from ddpm_lib.examples import above_floor, guided_grid, loss_examples
+from ddpm_lib.examples import above_floor, examples_of, guided_grid, loss_examples
 from ddpm_lib.losses import loss_by_time
 
 SCHEDULE = linear_schedule()
@@ -50,6 +50,15 @@ def test_a_denoiser_is_as_welcome_as_a_network():
     assert torch.allclose(mine.eps_guess, network.eps_guess) and 0 < mine.loss.mean() < 1
 
 
+def test_several_are_asked_about_the_same():
+    x0 = TWO.sample(5, seeded())
+    asked = examples_of({"half": shrinks, "best": ExactDenoiser(TWO, SCHEDULE)}, SCHEDULE, x0, [10, 300], seed=3)
+    half, best = asked["half"], asked["best"]
+    assert torch.equal(half.eps, best.eps) and torch.equal(half.eps, torch.randn(5, 2, generator=seeded(3)))
+    assert torch.equal(half.loss, loss_examples(shrinks, SCHEDULE, x0, [10, 300], generator=seeded(3)).loss)
+    assert not torch.allclose(half.loss, best.loss)
+
+
 def test_the_floor_and_what_lies_above_it_are_the_loss():
     exact, times = ExactDenoiser(TWO, SCHEDULE), [50, 300, 800]
     x0 = TWO.sample(100_000, seeded())
@@ -91,11 +100,12 @@ class Wiggly(torch.nn.Module):
 
     def __init__(self):
         super().__init__()
-        self.calls = []
+        self.calls, self.times = [], []
         self.weight = torch.nn.Parameter(torch.ones(()))
 
     def forward(self, xt, t, label=None):
         self.calls.append((len(xt), label is not None))
+        self.times.append(int(t[0]))
         push = 0 if label is None else 0.1 * label.reshape(-1, 1, 1, 1)
         return torch.tanh(xt + push)
 
@@ -104,7 +114,11 @@ def test_a_seed_is_one_start_and_no_label_costs_nothing_twice():
     model = Wiggly()
     grid = guided_grid(model, SCHEDULE, [0, 5], [0, 1, 2], [3, 4], num_steps=4, shape=(1, 4, 4))
     images = sum(n for n, _ in model.calls)
-    assert images == 4 * (2 + 4 + 2 * 4) and not any(asked for n, asked in model.calls if n == 2)
+    assert (
+        images == 4 * (2 + 4 + 2 * 4)
+        and model.times[:4] == SCHEDULE.logsnr_times(7)[:4]
+        and not any(asked for n, asked in model.calls if n == 2)
+    )
     assert torch.equal(grid.images[0, 0], grid.images[1, 0]) and grid.judged is None
     alone = guided_grid(model, SCHEDULE, [5], [2], [4], num_steps=4, shape=(1, 4, 4))
     assert torch.allclose(alone.images[0, 0, 0], grid.images[1, 2, 1], atol=1e-5)

@@ -59,6 +59,14 @@ def test_the_still_is_a_drawing_with_words(maker):
     assert drawn.count("<text") >= 3
 
 
+def test_the_still_keeps_to_the_axes_of_its_view():
+    falling = {"c": ([1, 10, 1000], [0.1, 0.01, 0.001])}
+    path = lambda **axes: LossByTime({"a": dict(curves=falling, **axes)}).still().split('d="M')[2].split('"')[0]  # noqa: E731
+    places = [tuple(map(float, spot.split())) for spot in path(log_t=True, log_loss=True).split("L")]
+    assert places[0] == (40.0, 4.0) and places[1][0] == pytest.approx(40 + 550 / 3, abs=0.1)
+    assert path() != path(log_t=True) != path(log_t=True, log_loss=True)
+
+
 def test_the_still_of_evil_names_breaks_nothing():
     evil = {'<b>&"': (TIMES, [0.5] * 6)}
     still = LossByTime({"</script>": dict(curves=evil)}).still()
@@ -146,6 +154,7 @@ def seen(x0=None, seed=0, times=TIMES):
         (lambda: views(curves=curves(TIMES[::-1])), "must rise from 1"),
         (lambda: views(curves=curves([0, *TIMES[1:]])), "must rise from 1"),
         (lambda: views(curves=curves(loss=[float("nan")] * 6)), "finite"),
+        (lambda: views(curves=curves(loss=[0] * 6)), "not all 0"),
         (lambda: views(curves={"floor": (TIMES, [0.5] * 6)}), "name of the floor"),
         (lambda: views(examples={"other": seen()}), "belong to no curve"),
         (lambda: views(examples={"floor": seen()}), "belong to no curve"),

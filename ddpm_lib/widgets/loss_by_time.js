@@ -8,6 +8,7 @@ import { picturePanels, pointPanels } from "./loss_panels.js";
 const MARGIN = { left: 44, right: 10, top: 10, bottom: 24 };
 const HUES = ["ddpm-noise", "ddpm-signal", "ddpm-share-line"];
 const size = (loss) => (loss < 1e-9 ? "0" : format.short(loss)); // below is the rounding of float32
+const asFactor = (factor) => `× ${factor >= 1e3 ? Math.round(factor).toLocaleString("en") : format.short(factor)}`;
 const hueOf = (view, name) => (name === "floor" ? "ddpm-ink" : HUES[view.curves.findIndex((c) => c.name === name) % 3]);
 
 // The chart of one view; seek(stop) is called while a finger or the mouse is down on it.
@@ -131,7 +132,7 @@ export function render({ model, el }) {
     const squared = found && (pictures ? answer.loss[k][i] : found.squared);
     say("one", pictures ? "squared error here" : "squared error of these", found && size(squared));
     say("mean", `mean at t = ${t}`, size(valueAt(own, t)));
-    say("picture", `so of the ${pictures ? "digit" : "place"}: × ${format.short(found?.ratio ** 2)}`,
+    say("picture", found ? `so of the ${pictures ? "digit" : "place"}: ${asFactor(found.ratio ** 2)}` : "",
       found && size(squared * found.ratio ** 2));
     const gap = view.floor && who !== "floor" ? gapTo(own, view.floor, t) : null;
     say("gap", "above the floor", gap && `${percent(gap.here)} of it`);

@@ -1,5 +1,7 @@
 """LossByTime: the loss at each time over its floor, and what a network saw and said at the time one points at."""
 
+import math
+
 import torch
 import traitlets
 
@@ -9,6 +11,8 @@ from .grey_sheets import grey_pictures, grey_sheet
 
 MOST_PICTURES, MOST_POINTS = 4, 80
 LEVELS = 10  # grey levels of an error, on either side of 0: finer than the eye, and a third of the bytes
+HUES = ("noise", "signal", "middle")  # of the curves, in order
+BOTTOM = 1e-5  # smaller losses leave a logarithmic picture
 TINY = 1e-5  # errors below it are the rounding of float32
 
 
@@ -57,23 +61,31 @@ class LossByTime(Figure):
         )
 
     def still(self) -> str:
-        """The curves of the first view over its floor, on linear axes of time."""
+        """The curves of the first view over its floor, on the axes that it begins with."""
         view = self.views[0]
         curves = [*view["curves"], *([view["floor"]] if view["floor"] else [])]
-        T = max(curve["t"][-1] for curve in curves)
-        top = max(max(curve["loss"]) for curve in curves)
+        T, top = (max(max(curve[key]) for curve in curves) for key in ("t", "loss"))
+        least = max(BOTTOM, 0.8 * min(x for curve in curves for x in curve["loss"] if x > 0)) if view["log_loss"] else 0
+        across, up = _axis(1 if view["log_t"] else 0, T, view["log_t"]), _axis(least, top, view["log_loss"])
         inside = '<path d="M40 0V180H590" fill="none" stroke="currentColor" opacity=".4"/>'
         for i, curve in enumerate(curves):
-            colour = list(encode.PALETTE.values())[i % 3] if curve is not view["floor"] else "currentColor"
-            points = list(zip(curve["t"], curve["loss"]))
-            path = "L".join(f"{40 + 550 * t / T:.1f} {180 - 176 * loss / top:.1f}" for t, loss in points)
+            colour = encode.PALETTE[HUES[i % 3]] if curve is not view["floor"] else "currentColor"
+            places = [(across(t), up(loss)) for t, loss in zip(curve["t"], curve["loss"]) if loss >= least]
+            path = "L".join(f"{40 + 550 * x:.1f} {180 - 176 * y:.1f}" for x, y in places)
             inside += f'<path d="M{path}" stroke="{colour}" stroke-width="2" fill="none"/>'
-            inside += f'<text x="{40 + 180 * i}" y="226" fill="{colour}">{_plain(curve["name"])}</text>'
-        inside += (
-            f'<text x="34" y="184" text-anchor="end">0</text><text x="34" y="10" text-anchor="end">{top:.2g}</text>'
-        )
-        inside += f'<text x="40" y="200">t = 0</text><text x="590" y="200" text-anchor="end">t = {T}</text>'
-        return encode.drawing("0 -8 640 240", "the loss at each time t", inside)
+            inside += f'<text x="{40 + 190 * (i % 3)}" y="{226 + 18 * (i // 3)}" fill="{colour}">'
+            inside += f"{_plain(curve['name'])}</text>"
+        inside += f'<text x="34" y="184" text-anchor="end">{least:.2g}</text>'
+        inside += f'<text x="34" y="10" text-anchor="end">{top:.2g}</text>'
+        inside += f'<text x="40" y="200">t = {int(view["log_t"])}</text>'
+        inside += f'<text x="590" y="200" text-anchor="end">t = {T}</text>'
+        return encode.drawing(f"0 -8 640 {240 + 18 * ((len(curves) - 1) // 3)}", "the loss at each time t", inside)
+
+
+def _axis(low, high, log):
+    """A function to the share of an axis from low to high."""
+    bend = math.log if log else float
+    return lambda value: (bend(value) - bend(low)) / (bend(high) - bend(low) or 1.0)
 
 
 def _plain(text):
@@ -101,8 +113,8 @@ def _curve(name, times, losses):
         )
     if times[0] < 1 or any(a >= b for a, b in zip(times, times[1:])):
         raise ValueError(f'the times of "{name}" must rise from 1 on (t = 0 is clean data), got {times[:6]}.')
-    if not all(0 <= x < float("inf") for x in losses):
-        raise ValueError(f'the losses of "{name}" must be finite and not negative.')
+    if not all(0 <= x < float("inf") for x in losses) or not any(losses):
+        raise ValueError(f'the losses of "{name}" must be finite, not negative, and not all 0.')
     return {"name": name, "t": times, "loss": [float(f"{x:.4g}") for x in losses]}
 
 

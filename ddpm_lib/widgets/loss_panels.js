@@ -33,7 +33,7 @@ export function picturePanels(examples) {
       said: signed(found.said, 3, below, above, bytes()), error: signed(error, 3 / factor, below, above, bytes()) };
     for (const { key, canvas, text, box: cell } of panels) {
       stamp(canvas, shown[key], side);
-      const words = key === "error" && factor > 1 ? `${text}, × ${factor.toLocaleString("en")}` : text;
+      const words = key === "error" && factor > 1 ? `${text}, ×\u00a0${factor.toLocaleString("en")}` : text;
       canvas.setAttribute("aria-label", `${words}, at t = ${examples.times[k]}`);
       cell.lastChild.textContent = words;
     }
