@@ -4,6 +4,7 @@
 import numpy as np
 import pytest
 
+from ddpm_lib.races import plane_race
 from ddpm_lib.schedules import linear_schedule
 from ddpm_lib.widgets.sampler_race import SamplerRace
 from tests.figures_page import HEAD, address, control, figure, number, pixels, settle, until
@@ -15,7 +16,7 @@ NAMES = ("ddpm", "ddim", "heun", "dpmpp")
 def folder(tmp_path_factory):
     """A page with one race twice."""
     folder = tmp_path_factory.mktemp("race")
-    html = SamplerRace(linear_schedule(), caption="Race.").html()
+    html = SamplerRace(plane_race(linear_schedule()), caption="Race.").html()
     (folder / "index.html").write_text(HEAD + html + html, encoding="utf-8")
     (folder / "blank.html").write_text(HEAD, encoding="utf-8")
     return folder

@@ -86,10 +86,11 @@ export function raceChart({ most, pick }) {
     for (const tick of logTicks(1, most)) {
       const decade = /^10*$/.test(String(tick));
       area.append(make("line", { x1: x(tick), x2: x(tick), y1: tall, y2: tall + (decade ? 5 : 3), class: "ddpm-rule" }));
-      if (decade || inner > 420) text(String(tick), x(tick), tall + 16, "middle");
+      if (decade || inner > 420) text(String(tick), tick === most ? inner + 8 : x(tick), tall + 16, tick === most ? "end" : "middle");
     }
     text("network calls", inner / 2, tall + 31, "middle");
     area.append(make("line", { x1: 0, x2: inner, y1: y(floor.mean), y2: y(floor.mean), class: "ddpm-race-mean" }));
+    text("distance to the data", inner, 12, "end");
     text("real against real", 6, y(floor.mean) - 5, "start");
     area.append(make("line", { x1: x(calls), x2: x(calls), y1: 0, y2: tall, class: "ddpm-now" }));
     for (const name of RACERS) {
@@ -97,7 +98,7 @@ export function raceChart({ most, pick }) {
       const line = curveOf(mine.filter((dot) => dot.current)).map(([n, d]) => `${x(n).toFixed(1)} ${y(d).toFixed(1)}`);
       area.append(make("path", { d: line.length ? `M${line.join("L")}` : "", class: `ddpm-race-line ddpm-racer-${name}` }));
       for (const dot of mine) {
-        if (dot.distance > high && dot.current) text(format.short(dot.distance), x(dot.calls) + 7, y(high) + 4, "start");
+        if (dot.distance > high && dot.current) text(format.short(dot.distance), x(dot.calls), y(high) + 17, "middle");
         area.append(make("path", { d: MARKS[RACERS.indexOf(name)], "data-dot": name,
           transform: `translate(${x(dot.calls).toFixed(1)} ${y(dot.distance).toFixed(1)})`,
           class: `ddpm-race-dot ddpm-racer-${name}${dot.current ? "" : " ddpm-race-old"}` }));

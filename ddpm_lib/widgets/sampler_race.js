@@ -7,7 +7,7 @@ import { drawRacer, raceChart, signOf } from "./race_panels.js";
 
 const SECONDS_A_RACE = 5;
 const TITLES = { ddpm: "DDPM", ddim: "DDIM", heun: "Heun", dpmpp: "DPM-Solver++" };
-const TIME_GRIDS = [["even", "t"], ["logsnr", "log-SNR"], ["karras", "Karras"]];
+const TIME_GRIDS = [["even", "even in t"], ["logsnr", "in log-SNR"], ["karras", "Karras"]];
 
 // The data of a figure, made ready once: its denoiser, its fixed draw and the floor.
 function groundOf(rows, table) {
@@ -121,14 +121,15 @@ export function render({ model, el }) {
   body.append(
     make("div", { class: "ddpm-row ddpm-race-top" },
       make("div", { class: "ddpm-presets", role: "group", "aria-label": "data" }, make("span", {}, "Data"), ...chosen),
-      make("div", { class: "ddpm-race-times" }, make("span", {}, "steps even in"),
-        make("div", { class: "ddpm-ways", role: "radiogroup", "aria-label": "steps even in" }, ...grids.map((one) => one.label)))),
+      make("div", { class: "ddpm-race-times" }, make("span", {}, "Times"),
+        make("div", { class: "ddpm-ways", role: "radiogroup", "aria-label": "grid of times" }, ...grids.map((one) => one.label)))),
     make("div", { class: "ddpm-racers" }, ...panels.map((panel) => panel.box)),
+    make("div", { class: "ddpm-race-key" }, make("span", {}, "In bold: distance to the data (sliced Wasserstein). "),
+      make("span", { "data-readout": "floor" }, "As many real points get ", floorSaid, ".")),
     make("div", { class: "ddpm-race-walk" }, play, walkSlider.label),
     make("div", { class: "ddpm-sliders" }, callSlider.label, etaSlider.label),
     chart.svg,
-    make("div", { class: "ddpm-row" }, filler, again, wipe,
-      make("span", { class: "ddpm-kind", "data-readout": "floor" }, "real against real: ", floorSaid), bar));
+    make("div", { class: "ddpm-row" }, filler, again, wipe, bar));
 
   // ---- drawing
   const drawPanels = () => {
