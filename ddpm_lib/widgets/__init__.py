@@ -6,6 +6,7 @@ from .ink import InkAndRestorer
 from .loss_by_time import LossByTime
 from .one_dimension import OneDimension
 from .picture_process import PictureProcess
+from .sampler_race import SamplerRace
 from .schedule_explorer import ScheduleExplorer
 
 __all__ = [
@@ -15,5 +16,6 @@ __all__ = [
     "LossByTime",
     "OneDimension",
     "PictureProcess",
+    "SamplerRace",
     "ScheduleExplorer",
 ]
