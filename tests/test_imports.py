@@ -31,6 +31,7 @@ MAY_IMPORT = {
     "widgets": set(),
     "_torchvision": set(),
     "checkpoints": {"models", "schedules"},
+    "export": {"checkpoints", "models"},
     "judges": {"checkpoints", "data", "models", "runtime"},
     "run_ends": set(),
     "run_state": {"checkpoints"},

@@ -9,12 +9,15 @@ import sys
 from functools import partial
 from pathlib import Path
 
+import yaml
+
 from tools import vendor
 from tools.steps import ROOT, main, run_quietly
 
 HTML = ROOT / "_build" / "html"
 STAMP = HTML / ".book-stamp"
-SOURCES = ("_config.yml", "_toc.yml", "book", "constraints.txt")
+NETWORK = ROOT / "ddpm_lib" / "weights" / "digits.onnx"
+SOURCES = ("_config.yml", "_toc.yml", "book", "constraints.txt", NETWORK.relative_to(ROOT))
 
 
 def build():
@@ -25,9 +28,17 @@ def build():
     command = [jupyter_book, "build", ".", "-W", "--keep-going", "--all"]
     run_quietly("build the pages", command)
     _prune()
+    _pack_network()
     (HTML / ".nojekyll").touch()  # GitHub Pages drops _static/ without it
     STAMP.write_text(_fingerprint())
     print(f"The book is in {(HTML / 'index.html').relative_to(ROOT)}", flush=True)
+
+
+def pages():
+    """The path of every page of _toc.yml, the first one first."""
+    toc = yaml.safe_load((ROOT / "_toc.yml").read_text())
+    chapters = [chapter["file"] for part in toc["parts"] for chapter in part["chapters"]]
+    return [f"{file}.html" for file in [toc["root"], *chapters]]
 
 
 def _prune():
@@ -36,6 +47,18 @@ def _prune():
     for pattern in ("*.map", "fontawesome*"):
         for path in (HTML / "_static").rglob(pattern):
             path.unlink()
+
+
+def _pack_network():
+    """Put the network of chapter 5 and its WebAssembly beside the runtime, packed; the page unpacks them.
+
+    So they travel at a quarter of their size from every host, whatever it compresses by itself.
+    """
+    folder = HTML / "_static" / "network"
+    wasm = folder / "ort-wasm-simd-threaded.wasm"
+    for file in (wasm, NETWORK):
+        (folder / f"{file.name}.gz").write_bytes(gzip.compress(file.read_bytes(), 9, mtime=0))
+    wasm.unlink()
 
 
 def build_if_stale():

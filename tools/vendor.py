@@ -48,6 +48,15 @@ PACKAGES = (
         wanted=("es5/tex-mml-chtml.js", "es5/output/chtml/fonts/woff-v2/", "es5/input/tex/extensions/"),
         strip=("es5/",),
     ),
+    # What runs a network in the page (chapter 5): the runtime, and its WebAssembly.
+    Package(
+        name="onnxruntime-web",
+        version="1.30.0",
+        sha512="q0y+JrrtukXSzsBWEMccVfqX25LRmosXHF+CaRJmg8pZClzcV7svNc4rKY3jL02Vb7QmRMDs1SigqR4CXAfKYQ==",
+        folder=STATIC / "network",
+        wanted=("dist/ort.wasm.bundle.min.mjs", "dist/ort-wasm-simd-threaded.wasm"),
+        strip=("dist/",),
+    ),
     # The serif of the pages, upright and italic, all weights, Latin letters: 103 kB.
     Package(
         name="@fontsource-variable/source-serif-4",

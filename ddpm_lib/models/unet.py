@@ -110,14 +110,15 @@ class UNet(nn.Module):
                 raise ValueError("this network was built without labels; build it with num_classes=….")
             return 0.0
         sizes = torch.tensor(self.num_classes, device=xt.device)
+        batch = xt.shape[0]  # len(xt) would become a constant of an exported graph
         if label is None:
-            label = torch.full((len(xt), len(sizes)), -1, device=xt.device)
+            label = torch.full((batch, len(sizes)), -1, device=xt.device)
         label = torch.as_tensor(label, device=xt.device).long()
         if label.ndim == 1 and len(sizes) == 1:
             label = label[:, None]
-        if label.shape != (len(xt), len(sizes)):
+        if label.shape != (batch, len(sizes)):
             wanted = "one number" if len(sizes) == 1 else f"{len(sizes)} numbers"
-            raise ValueError(f"label must be {wanted} per image, {len(xt)} in all, got shape {tuple(label.shape)}.")
+            raise ValueError(f"label must be {wanted} per image, {batch} in all, got shape {tuple(label.shape)}.")
         if not torch.compiler.is_compiling() and bool(((label < -1) | (label >= sizes)).any()):
             ranges = " and ".join(f"0..{n - 1}" for n in self.num_classes)
             raise ValueError(
@@ -137,5 +138,5 @@ class UNet(nn.Module):
                 f"height and width must be divisible by {self.side_multiple} (the side is halved"
                 f" {self.side_multiple.bit_length() - 1} times), got {height} × {width}; resize or pad the images."
             )
-        if t.shape != (len(xt),):
+        if t.shape != (xt.shape[0],):
             raise ValueError(f"t must have one entry per image, shape ({len(xt)},), got {tuple(t.shape)}.")

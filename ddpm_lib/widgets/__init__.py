@@ -4,6 +4,7 @@ from .forward_reverse import ForwardReverse
 from .guidance_map import GuidanceMap
 from .ink import InkAndRestorer
 from .loss_by_time import LossByTime
+from .network_in_page import NetworkInPage
 from .one_dimension import OneDimension
 from .picture_process import PictureProcess
 from .sampler_race import SamplerRace
@@ -14,6 +15,7 @@ __all__ = [
     "GuidanceMap",
     "InkAndRestorer",
     "LossByTime",
+    "NetworkInPage",
     "OneDimension",
     "PictureProcess",
     "SamplerRace",

@@ -1,0 +1,65 @@
+"""A page with the network's figure and the files it loads, as the built site has them: for the browser tests."""
+
+import functools
+import http.server
+import threading
+
+import pytest
+import torch
+
+from ddpm_lib.checkpoints import load_pretrained
+from ddpm_lib.denoisers import Denoiser, clip
+from ddpm_lib.examples import guided_film
+from ddpm_lib.guidance import guide
+from ddpm_lib.samplers import last, sample_ddim, sample_dpmpp
+from ddpm_lib.widgets import NetworkInPage
+from tools import site
+
+HEAD = (
+    '<!doctype html><html data-content_root="./"><meta charset="utf-8"><title>network</title>'
+    '<link rel="icon" href="data:,"><meta name="viewport" content="width=device-width">'
+    '<body style="max-width: 46rem; margin: auto">'
+)
+# Every film that a figure of the page has ended is kept here, as the figure tells it.
+LISTEN = """<script>window.films = [];
+addEventListener("ddpm:film", ({ detail }) => films.push({ ...detail,
+  steps: detail.steps.map((s) => ({ t: s.t, x: [...s.x], x0: s.x0 && [...s.x0] })) }));</script>"""
+
+
+def make_figure(**options):
+    model, schedule = load_pretrained("digits")
+    return NetworkInPage(guided_film(model, schedule, 3), caption="Press the button.", **options)
+
+
+def serve(folder):
+    class Quiet(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, *args):
+            pass
+
+    handler = functools.partial(Quiet, directory=str(folder))
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    return server
+
+
+@pytest.fixture(scope="session")
+def network_address(tmp_path_factory, site_url):
+    """The page's address; site_url has built what it loads."""
+    folder = tmp_path_factory.mktemp("network")
+    (folder / "index.html").write_text(HEAD + LISTEN + make_figure().html(), encoding="utf-8")
+    (folder / "bare.html").write_text(HEAD.replace("./", "nowhere/") + make_figure().html(), encoding="utf-8")
+    (folder / "_static").mkdir()
+    (folder / "_static" / "network").symlink_to(site.HTML / "_static" / "network")
+    server = serve(folder)
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+
+
+def redraw(film, sampler, scale):
+    """What the library makes of the noise that a film of the page began with: (n, 1, 28, 28)."""
+    model, schedule = load_pretrained("digits")
+    labels = torch.tensor(film["labels"])
+    noise = torch.tensor(film["steps"][0]["x"]).float().reshape(-1, 1, 28, 28)
+    asked = clip(guide(Denoiser(model, schedule, label=labels), Denoiser(model, schedule), scale))
+    times = [step["t"] for step in film["steps"]]
+    return last({"ddim": sample_ddim, "dpmpp": sample_dpmpp}[sampler](asked, schedule, noise, times)).x

@@ -1,0 +1,168 @@
+"""The network in a browser: loaded only when asked, right to the digits, and moved by mouse and by keyboard."""
+# ruff: noqa: F401, F811 (fixtures are among the imports)
+
+import numpy as np
+import pytest
+import torch
+
+from ddpm_lib.checkpoints import load_pretrained
+from tests.figures_page import control, pixels, until
+from tests.network_page import network_address, redraw
+
+WAIT = 120_000
+ASK = """async ({ address, x, t, label }) => {
+  const at = (name) => new URL(`_static/network/${name}`, address).href;
+  const ort = await import(at("ort.wasm.bundle.min.mjs"));
+  const load = async (name) => new Uint8Array(await new Response((await fetch(at(name))).body.pipeThrough(
+    new DecompressionStream("gzip"))).arrayBuffer());
+  ort.env.wasm.numThreads = 1;
+  ort.env.wasm.wasmBinary = await load("ort-wasm-simd-threaded.wasm.gz");
+  const session = await ort.InferenceSession.create(await load("digits.onnx.gz"), { executionProviders: ["wasm"] });
+  const whole = (v) => new ort.Tensor("int64", BigInt64Array.from(v, BigInt), [v.length]);
+  const xt = new ort.Tensor("float32", Float32Array.from(x), [t.length, 1, 28, 28]);
+  const { eps } = await session.run({ xt, t: whole(t), label: whole(label) });
+  return [...eps.data];
+}"""
+
+
+@pytest.fixture
+def opened(open_page, network_address):
+    """The page, and once it is asked for, the network."""
+
+    def open_one(load=True, **options):
+        page, log = open_page(f"{network_address}/index.html", **options)
+        if load:
+            control(page, "load").click()
+            control(page, "draw").wait_for(timeout=WAIT)
+        return page, log
+
+    return open_one
+
+
+def draw(page, count=1):
+    """Press Draw and wait for the film."""
+    control(page, "draw").click()
+    page.wait_for_function(f"films.length === {count}", timeout=WAIT)
+    return page.evaluate("films.at(-1)")
+
+
+def says(page):
+    return page.locator(".ddpm-net-says").inner_text()
+
+
+def test_nothing_is_loaded_before_the_button_and_nothing_from_elsewhere_after(opened, network_address):
+    page, log = opened(load=False)
+    asked = [url for url in log.requests if not url.startswith("data:")]
+    assert asked == [f"{network_address}/index.html"]
+    assert control(page, "load").inner_text() == "Load the network: 2.9 MB of weights, 3.7 MB of runtime"
+    control(page, "load").press("Enter")
+    control(page, "draw").wait_for(timeout=WAIT)
+    loaded = [url.split("/")[-1] for url in log.requests if "_static" in url]
+    assert sorted(loaded) == ["digits.onnx.gz", "ort-wasm-simd-threaded.wasm.gz", "ort.wasm.bundle.min.mjs"]
+    assert log.foreign == [] and log.errors == []
+    assert page.evaluate("document.activeElement.dataset.control") == "draw"
+
+
+def test_the_browser_says_what_torch_says(open_page, network_address):
+    page, _ = open_page(f"{network_address}/index.html")
+    t, label = [1, 100, 500, 1000], [3, -1, 0, 9]
+    x = torch.randn(4, 1, 28, 28, generator=torch.Generator().manual_seed(0))
+    answer = page.evaluate(ASK, {"address": network_address, "x": x.flatten().tolist(), "t": t, "label": label})
+    model, _ = load_pretrained("digits")
+    with torch.no_grad():
+        torchs = model(x, torch.tensor(t), torch.tensor(label))
+    assert (torch.tensor(answer) - torchs.flatten()).abs().max() < 1e-3
+
+
+def test_a_film_is_the_librarys_and_its_digits_are_those_asked_for(opened):
+    page, log = opened()
+    control(page, "steps").fill("8")
+    film = draw(page)
+    drawn = torch.tensor(film["steps"][-1]["x"]).float()
+    assert (drawn - redraw(film, "dpmpp", 2.0).flatten()).abs().max() < 1e-3
+    control(page, "sampler").select_option("ddim")
+    control(page, "label").select_option("all")
+    control(page, "scale").fill("3")
+    film = draw(page, 2)
+    ten = torch.tensor(film["steps"][-1]["x"]).float().reshape(10, 1, 28, 28)
+    again = redraw(film, "ddim", 3.0)
+    assert (ten - again).abs().max() < 1e-3
+    judge, _ = load_pretrained("digits-classifier")
+    assert judge(ten).argmax(1).tolist() == judge(again).argmax(1).tolist()
+    assert (judge(ten).argmax(1) == torch.arange(10)).sum() >= 9
+    assert film["calls"] == 8 and "Ten digits" in says(page)
+    assert log.foreign == [] and log.errors == []
+
+
+def test_the_film_is_paused_stopped_scrubbed_and_played(opened):
+    page, _ = opened()
+    control(page, "steps").fill("60")
+    control(page, "draw").click()
+    until(page, lambda: "Step 3" in says(page), WAIT)
+    control(page, "draw").click()  # it says Pause while it runs
+    assert control(page, "draw").inner_text() == "Go on"
+    page.wait_for_timeout(300)  # a call under way may still land
+    rest = says(page)
+    page.wait_for_timeout(400)
+    assert says(page) == rest
+    control(page, "stop").click()
+    assert "Stopped" in says(page) and control(page, "draw").inner_text() == "Draw"
+    assert page.evaluate("films.length") == 0
+    control(page, "steps").fill("6")
+    draw(page)
+    end = pixels(page, "ddpm-picture", 1)
+    control(page, "frame").focus()
+    page.keyboard.press("Home")
+    assert "step 0, t = 1000" in control(page, "frame").get_attribute("aria-valuetext")
+    start = pixels(page, "ddpm-picture", 1)
+    assert start[..., :3].std() > 60 and not np.array_equal(start, end)
+    page.keyboard.press("End")
+    assert np.array_equal(pixels(page, "ddpm-picture", 1), end)
+    control(page, "play").press("Enter")
+    until(page, lambda: control(page, "frame").input_value() == "6", 20_000)
+    until(page, lambda: control(page, "play").inner_text() == "Play the film")
+
+
+def test_a_digit_drawn_by_hand_is_noised_and_restored(opened):
+    page, log = opened(width=390, scheme="dark")
+    control(page, "mode-restore").check()
+    pad = page.locator('[data-canvas="pad"]')
+    box = pad.bounding_box()
+    page.mouse.move(box["x"] + box["width"] * 0.5, box["y"] + box["height"] * 0.2)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] * 0.5, box["y"] + box["height"] * 0.8, steps=6)
+    page.mouse.up()
+    column = pixels(page, "ddpm-picture", 0)[:, 14, 0]
+    assert column[8:20].min() > 200 and column[:3].max() == 0  # a 1, as one writes it
+    by_mouse = pixels(page, "ddpm-picture", 0)
+    pad.focus()
+    for key in ("ArrowRight", "ArrowRight", "Space", "Shift+ArrowRight", "Shift+ArrowDown"):
+        page.keyboard.press(key)
+    assert not np.array_equal(by_mouse, pixels(page, "ddpm-picture", 0))
+    control(page, "clear").click()
+    assert pixels(page, "ddpm-picture", 0)[..., :3].max() == 0
+    page.mouse.move(box["x"] + box["width"] * 0.5, box["y"] + box["height"] * 0.2)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] * 0.5, box["y"] + box["height"] * 0.8, steps=6)
+    page.mouse.up()
+    control(page, "noise").fill("300")
+    control(page, "label").select_option("1")
+    control(page, "steps").fill("8")
+    film = draw(page)
+    assert film["steps"][0]["t"] == 300
+    restored = torch.tensor(film["steps"][-1]["x"]).float().reshape(1, 1, 28, 28)
+    judge, _ = load_pretrained("digits-classifier")
+    assert int(judge(restored).argmax()) == 1
+    control(page, "take").click()
+    assert pixels(page, "ddpm-picture", 0)[..., :3].max() > 200
+    assert log.foreign == [] and log.errors == []
+
+
+def test_what_cannot_be_loaded_is_said_and_may_be_tried_again(open_page, network_address):
+    page, _ = open_page(f"{network_address}/bare.html")
+    control(page, "load").click()
+    until(page, lambda: "Nothing is lost" in says(page), WAIT)
+    assert control(page, "load").is_enabled()
+    page.evaluate("document.documentElement.removeAttribute('data-content_root')")
+    control(page, "load").click()
+    assert "In a notebook" in says(page)
