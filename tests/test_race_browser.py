@@ -1,6 +1,8 @@
 """SamplerRace in a browser: every control by mouse and by keyboard, and what it does to numbers, points and dots."""
 # ruff: noqa: F401, F811 (fixtures are among the imports)
 
+import json
+
 import numpy as np
 import pytest
 
@@ -16,7 +18,10 @@ NAMES = ("ddpm", "ddim", "heun", "dpmpp")
 def folder(tmp_path_factory):
     """A page with one race twice."""
     folder = tmp_path_factory.mktemp("race")
-    html = SamplerRace(plane_race(linear_schedule()), caption="Race.").html()
+    race = SamplerRace(plane_race(linear_schedule()), caption="Race.")
+    html = race.html()
+    (folder / "race.js").write_text(race._esm, encoding="utf-8")
+    (folder / "state.json").write_text(json.dumps(race.state()), encoding="utf-8")
     (folder / "index.html").write_text(HEAD + html + html, encoding="utf-8")
     (folder / "blank.html").write_text(HEAD, encoding="utf-8")
     return folder
@@ -85,6 +90,7 @@ def test_eta_is_ddims_alone(opened):
     after(page, first, lambda: control(first, "eta").press("End"))
     now = distances(first)
     assert [name for name in NAMES if now[name] != before[name]] == ["ddim"]
+    assert now["ddim"] == now["ddpm"]  # at eta = 1 they are one sampler
     assert first.locator(".ddpm-racer-name").all_inner_texts()[1] == "DDIM, η = 1"
     assert dots(first, "ddim") == 2 and first.locator(".ddpm-race-old").count() == 1 and dots(first) == 5
 
@@ -240,3 +246,34 @@ def test_every_control_has_a_name(opened):
           one.getAttribute("aria-label") || one.closest("label")?.textContent || one.textContent)"""
     )
     assert len(names) > 17 and all(name and name.strip() for name in names)
+
+
+def test_a_live_figure_hears_its_model_and_lets_go_of_it(open_page, address):
+    page, log = open_page(f"{address}/blank.html")
+    said = page.evaluate(
+        """async () => {
+          const state = await (await fetch("state.json")).json(), heard = new Map();
+          const tell = event => [...(heard.get(event) ?? [])].forEach(one => one());
+          const model = {
+            get: name => state[name], save_changes() {},
+            set(name, value) { if (state[name] !== value) { state[name] = value; tell(`change:${name}`); } },
+            on(event, one) { heard.set(event, (heard.get(event) ?? new Set()).add(one)); },
+            off(event, one) { heard.get(event)?.delete(one); },
+          };
+          const el = document.body.appendChild(document.createElement("div"));
+          const dispose = (await import("./race.js")).default.render({ model, el });
+          const body = el.querySelector(".ddpm-body"), wait = () => new Promise(done => setTimeout(done, 20));
+          while (!body.dataset.ran) await wait();
+          model.set("calls", 3);
+          while (!el.innerText.includes("3 calls")) await wait();
+          model.set("calls", 1000);
+          const busy = [...heard.values()].reduce((sum, all) => sum + all.size, 0), last = body.dataset.ran;
+          dispose();
+          model.set("calls", 4);
+          await new Promise(done => setTimeout(done, 300));
+          const left = [...heard.values()].reduce((sum, all) => sum + all.size, 0);
+          return { busy, left, same: body.dataset.ran === last };
+        }"""
+    )
+    assert said["busy"] == 7 and said["left"] == 0 and said["same"], said
+    assert log.errors == []

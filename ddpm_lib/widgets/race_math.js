@@ -152,7 +152,7 @@ export function* runOf(name, table, denoise, start, { calls, grid, eta, normal }
 
 // Generators one after the other, in bites of `bite` ms with a pause between them. tell(count) after every network
 // call, arrived(result) after every run. Returns the results, or null if they are no longer wanted.
-export async function inBites(runs, { wanted, tell, arrived, pause, now, bite = 12 }) {
+export async function inBites(runs, { wanted, tell, arrived, pause, now, bite = 8 }) {
   const results = [];
   let count = 0, began = now();
   for (const run of runs) {
