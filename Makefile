@@ -18,7 +18,7 @@ test: setup             ## prove everything: style, site, library, notebooks
 
 outputs: setup          ## run every notebook again and store its outputs (or NOTEBOOKS="book/03…")
 	@$(RUN) tools.outputs $(NOTEBOOKS)
-	@$(RUN) tools.home
+	@$(RUN) tools.home && $(RUN) tools.social
 
 stamp: setup            ## write the setup cell of every notebook from _config.yml
 	@$(RUN) tools.stamp

@@ -7,7 +7,7 @@ from urllib.parse import unquote, urldefrag, urljoin, urlparse
 import pytest
 import yaml
 
-from tools.site import HTML, ROOT
+from tools.site import HTML, ROOT, pages
 
 RAW_FORMULA = r"""() => {
   const skip = "script, style, pre, code, textarea, .math, mjx-container";
@@ -58,14 +58,7 @@ class Marks(HTMLParser):
         self.links += [values[key] for key in ("href", "src") if values.get(key)]
 
 
-def listed_pages():
-    """Every page of _toc.yml, the first one first."""
-    toc = yaml.safe_load((ROOT / "_toc.yml").read_text())
-    chapters = [chapter["file"] for part in toc["parts"] for chapter in part["chapters"]]
-    return [f"{file}.html" for file in [toc["root"], *chapters]]
-
-
-@pytest.mark.parametrize("page_path", listed_pages())
+@pytest.mark.parametrize("page_path", pages())
 @pytest.mark.parametrize("width", [1200, 390])
 def test_a_page_is_whole(open_page, page_path, width):
     page, log = open_page(page_path, width=width)
@@ -88,7 +81,7 @@ def test_a_page_is_whole(open_page, page_path, width):
 
 
 def test_formulas_are_set_with_the_sites_own_mathjax(open_page):
-    for path in listed_pages():
+    for path in pages():
         page, log = open_page(path)
         if page.locator("article mjx-container").count():
             assert any("/_static/mathjax/tex-mml-chtml.js" in url for url in log.requests)
@@ -98,9 +91,9 @@ def test_formulas_are_set_with_the_sites_own_mathjax(open_page):
 
 
 def test_links_of_all_pages_lead_somewhere(site_url):
-    pages = {path: Marks(path) for path in listed_pages()}
+    marked = {path: Marks(path) for path in pages()}
     broken = []
-    for path, marks in pages.items():
+    for path, marks in marked.items():
         for href in marks.links:
             address, fragment = urldefrag(urljoin(f"{site_url}/{path}", href))
             if not address.startswith(site_url):
@@ -109,10 +102,10 @@ def test_links_of_all_pages_lead_somewhere(site_url):
             file = HTML / target
             if not (file.is_file() or (file / "index.html").is_file()):
                 broken.append(f"{path}: {href}")
-            elif fragment and target in pages and unquote(fragment) not in pages[target].ids:
+            elif fragment and target in marked and unquote(fragment) not in marked[target].ids:
                 broken.append(f"{path}: {href} (no such place on the page)")
     assert broken == []
-    assert sum(len(marks.links) for marks in pages.values()) > 100, "the links were not seen"
+    assert sum(len(marks.links) for marks in marked.values()) > 100, "the links were not seen"
 
 
 def test_a_notebook_opens_in_colab_with_one_click(site_url):
@@ -125,7 +118,7 @@ def test_a_notebook_opens_in_colab_with_one_click(site_url):
 
 
 def test_no_page_names_a_script_or_a_style_of_another_host(site_url):
-    for path in listed_pages():
+    for path in pages():
         found = FOREIGN.search((HTML / path).read_text())
         assert not found, f"{path}: {found[0]}"
 

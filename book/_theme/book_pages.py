@@ -28,10 +28,12 @@ def describe_pictures(app, doctree, docname):
         if path.suffix == ".png" and path.exists():
             with Image.open(path) as picture:
                 sizes[path.name] = picture.size
-        cell = _cell_of(image)
-        if cell is not None and not image.get("alt"):
-            source = next((code.astext() for code in cell.findall(nodes.literal_block)), "")
-            image["alt"] = picture_words.describe(source, *_before(cell))
+    # From the cells down: the fold around a solution does not know its parent.
+    for cell in doctree.findall(nodes.container):
+        for image in cell.findall(nodes.image) if cell.get("nb_element") == "cell_code" else ():
+            if not image.get("alt"):
+                source = next((code.astext() for code in cell.findall(nodes.literal_block)), "")
+                image["alt"] = picture_words.describe(source, *_before(cell))
     app.env.metadata[docname]["book_sizes"] = sizes
     app.env.metadata[docname]["book_description"] = _opening(doctree)
 
@@ -71,12 +73,6 @@ def patched(body, sizes):
     body = body.replace('role="doc-biblioentry"', 'role="listitem"')
     body = re.sub(r'<th class="head([^"]*)"><p></p></th>', r'<td class="head\1"></td>', body)
     return re.sub(r"<td>(<p>(.*?)</p></td>)", cell, body, flags=re.DOTALL)
-
-
-def _cell_of(node):
-    while node is not None and node.get("nb_element") != "cell_code":
-        node = node.parent
-    return node
 
 
 def _before(cell):
