@@ -7,7 +7,7 @@ import torch
 
 from ddpm_lib.checkpoints import load_pretrained
 from tests.figures_page import control, pixels, until
-from tests.network_page import network_address, redraw
+from tests.network_page import HEAD, make_figure, network_address, redraw
 
 WAIT = 120_000
 ASK = """async ({ address, x, t, label }) => {
@@ -22,6 +22,17 @@ ASK = """async ({ address, x, t, label }) => {
   const xt = new ort.Tensor("float32", Float32Array.from(x), [t.length, 1, 28, 28]);
   const { eps } = await session.run({ xt, t: whole(t), label: whole(label) });
   return [...eps.data];
+}"""
+
+# Stop while a call is under way (the first has just been answered), and draw again at once.
+RESTART = """async () => {
+  const press = (name) => document.querySelector(`[data-control="${name}"]`).click();
+  const says = document.querySelector(".ddpm-net-says");
+  press("draw");
+  await new Promise((done) => new MutationObserver(() => {
+    if (says.textContent.startsWith("Step 1 ")) done();
+  }).observe(says, { childList: true }));
+  for (const name of ["stop", "draw"]) press(name);
 }"""
 
 
@@ -109,7 +120,9 @@ def test_the_film_is_paused_stopped_scrubbed_and_played(opened):
     assert "Stopped" in says(page) and control(page, "draw").inner_text() == "Draw"
     assert page.evaluate("films.length") == 0
     control(page, "steps").fill("6")
-    draw(page)
+    page.evaluate(RESTART)
+    page.wait_for_function("films.length === 1", timeout=WAIT)
+    assert page.evaluate("films[0].calls") == 6  # what the stopped run still heard is not counted here
     end = pixels(page, "ddpm-picture", 1)
     control(page, "frame").focus()
     page.keyboard.press("Home")
@@ -150,6 +163,9 @@ def test_a_digit_drawn_by_hand_is_noised_and_restored(opened):
     control(page, "steps").fill("8")
     film = draw(page)
     assert film["steps"][0]["t"] == 300
+    control(page, "scale").fill("5")
+    assert control(page, "frame").input_value() == "8"  # the film stays until another picture is noised
+    assert control(page, "label").locator("[value=all]").is_disabled()
     restored = torch.tensor(film["steps"][-1]["x"]).float().reshape(1, 1, 28, 28)
     judge, _ = load_pretrained("digits-classifier")
     assert int(judge(restored).argmax()) == 1
@@ -166,3 +182,11 @@ def test_what_cannot_be_loaded_is_said_and_may_be_tried_again(open_page, network
     page.evaluate("document.documentElement.removeAttribute('data-content_root')")
     control(page, "load").click()
     assert "In a notebook" in says(page)
+
+
+def test_where_the_network_cannot_run_that_is_said_at_once_and_no_button_promises_it(open_page, tmp_path):
+    (tmp_path / "index.html").write_text(HEAD + make_figure().html(), encoding="utf-8")
+    page, log = open_page((tmp_path / "index.html").as_uri())
+    until(page, lambda: "opened as a file" in says(page))
+    assert control(page, "load").is_hidden() and page.locator(".ddpm-net-gate svg").is_visible()
+    assert log.errors == [] and len([url for url in log.requests if not url.startswith("data:")]) == 1

@@ -2,30 +2,18 @@
 import { clock, format, make, slider, stage, stillness, watch } from "./figure.js";
 import { schedule } from "./schedule_math.js";
 import { film, megabytes, NO_LABEL, obstacle, PIXELS, SIDE, startOf, upTo, WAYS } from "./network_film.js";
-import { padOf, paint } from "./network_pad.js";
+import { choice, padOf, paint, panel } from "./network_pad.js";
 import { startNetwork } from "./network_worker.js";
 
 const THUMBS = 9; // pictures along the strip
 const FILM_SECONDS = 3.5;
-
-const option = (value, name) => make("option", { value }, name);
-const choice = (short, name, options, onchange) => {
-  const box = make("select", { "data-control": short, onchange }, ...options.map(([v, n]) => option(v, n)));
-  return { box, label: make("label", { class: "ddpm-choice" }, make("span", {}, name), box) };
-};
-const panel = (name, short) => {
-  const canvas = make("canvas", { class: "ddpm-picture", role: "img", "aria-label": name, "data-canvas": short });
-  paint(canvas, null);
-  return { canvas, box: make("div", { class: "ddpm-net-panel" }, make("div", { class: "ddpm-panel" }, canvas),
-    make("p", {}, name)) };
-};
 
 export function render({ model, el }) {
   const body = stage(el, model), figure = el.closest("figure.ddpm-figure");
   const { kind, T, start, end } = model.get("schedule"), table = schedule(kind, T, start, end);
   const state = { ...model.get("first"), mode: "draw", t: 500, frame: 0 };
   const drawing = new Float32Array(PIXELS).fill(-1);
-  let network = null, steps = [], running = null, times = [];
+  let network = null, steps = [], running = null;
 
   // ---- the button that loads, and what it says beforehand ----
   const sizes = model.get("sizes"), total = sizes.weights + sizes.runtime;
@@ -36,18 +24,18 @@ export function render({ model, el }) {
     `Load the network: ${megabytes(sizes.weights)} of weights, ${megabytes(sizes.runtime)} of runtime`);
   const gate = make("div", { class: "ddpm-net-gate" }, load, bar);
   if (figure) gate.prepend(figure.querySelector(".ddpm-still").firstElementChild.cloneNode(true));
+  const inTheWay = () => obstacle({ protocol: location.protocol, root: document.documentElement.dataset.content_root,
+    wasm: typeof WebAssembly === "object", worker: typeof Worker === "function" });
 
   async function begin() {
-    const root = document.documentElement.dataset.content_root;
-    const stop = obstacle({ protocol: location.protocol, root, wasm: typeof WebAssembly === "object",
-      worker: typeof Worker === "function" });
+    const root = document.documentElement.dataset.content_root, stop = inTheWay();
     if (stop) return tell(stop);
     load.disabled = true;
     bar.hidden = false;
     const site = new URL(root, document.baseURI), files = model.get("files");
     const where = Object.fromEntries(Object.entries(files).map(([name, path]) => [name, new URL(path, site).href]));
     try {
-      network = startNetwork(where, { onTime: (ms) => times.push(ms),
+      network = startNetwork(where, {
         onBytes: (loaded) => { bar.value = loaded; tell(`Loading: ${megabytes(loaded)} of ${megabytes(total)} …`); } });
       const { loaded } = await network.ready;
       body.dataset.network = loaded;
@@ -84,14 +72,14 @@ export function render({ model, el }) {
   }
   function showStrip() {
     const count = Math.min(THUMBS, steps.length);
-    [strip.width, strip.height] = [Math.max(count, 5) * (SIDE + 2) - 2, 2 * SIDE + 2];
-    const pen = strip.getContext("2d"), small = make("canvas");
+    [strip.width, strip.height] = [THUMBS * (SIDE + 2) - 2, 2 * SIDE + 2]; // one size, or the page would jump
+    const pen = strip.getContext("2d"), small = make("canvas"), left = ((THUMBS - count) * (SIDE + 2)) / 2;
     for (let k = 0; k < count; k++) {
       const at = count === 1 ? 0 : Math.round((k * (steps.length - 1)) / (count - 1));
       [steps[at].x, expected(at)].forEach((picture, row) => {
         if (!picture) return;
         paint(small, picture.subarray(0, PIXELS));
-        pen.drawImage(small, k * (SIDE + 2), row * (SIDE + 2));
+        pen.drawImage(small, left + k * (SIDE + 2), row * (SIDE + 2));
       });
     }
   }
@@ -113,13 +101,14 @@ export function render({ model, el }) {
     player.stop();
     const mine = running = { stopped: false, paused: null, go: null };
     const restoring = state.mode === "restore", from = restoring ? state.t : T;
-    const who = restoring && state.label === "all" ? [NO_LABEL] : labels();
-    const part = upTo(table, from), begun = performance.now();
-    [steps, times] = [[], []];
+    const who = labels();
+    const part = upTo(table, from), begun = performance.now(), times = [];
+    const run = (...asked) => network.run(...asked, (ms) => times.push(ms));
+    steps = [];
     refresh();
     const x = startOf(table, from, restoring ? drawing : null, who.length, state.seed);
     try {
-      await film(network.run, part, x, { ...state, labels: who }, async (step) => {
+      await film(run, part, x, { ...state, labels: who }, async (step) => {
         if (mine.stopped) return false;
         steps.push(step);
         state.frame = steps.length - 1;
@@ -157,20 +146,30 @@ export function render({ model, el }) {
   }
 
   // ---- controls ----
-  const change = (name, value) => { drop(); state[name] = value; refresh(); showNoised(); };
+  const change = (name, value) => {
+    drop();
+    state[name] = value;
+    if (["mode", "t", "seed"].includes(name)) showNoised(); // the others leave the last film to look at
+    refresh();
+  };
+  const group = `ddpm-net-${Math.random().toString(36).slice(2)}`; // radio buttons of two copies must not meet
   const ways = make("div", { class: "ddpm-ways", role: "radiogroup", "aria-label": "what to do" },
-    ...[["draw", "Draw a new digit"], ["restore", "Restore mine"]].map(([mode, name]) => make("label", {},
-      make("input", { type: "radio", name: `mode-${Math.random().toString(36).slice(2)}`, "data-control": `mode-${mode}`,
-        checked: mode === "draw", onchange: () => setMode(mode) }), make("span", {}, name))));
+    ...[["draw", "A new digit"], ["restore", "Restore mine"]].map(([mode, name]) => make("label", {},
+      make("input", { type: "radio", name: group, "data-control": `mode-${mode}`, checked: mode === "draw",
+        onchange: () => setMode(mode) }), make("span", {}, name))));
   const radios = [...ways.querySelectorAll("input")];
-  radios[1].name = radios[0].name;
-  function setMode(mode) { pad.box.hidden = noise.label.hidden = mode === "draw"; change("mode", mode); }
+  function setMode(mode) {
+    pad.box.hidden = noise.label.hidden = mode === "draw";
+    ten.hidden = ten.disabled = mode === "restore"; // there is one picture to restore
+    if (mode === "restore" && state.label === "all") state.label = "none";
+    change("mode", mode);
+  }
   const label = choice("label", "label", [["none", "none"], ...[...Array(10).keys()].map((d) => [String(d), String(d)]),
-    ["all", "0 to 9, one of each"]], () => change("label", label.box.value));
+    ["all", "0 to 9, all ten"]], () => change("label", label.box.value)), ten = label.box.lastElementChild;
   const way = choice("sampler", "sampler", Object.entries(WAYS).map(([key, w]) => [key, w.name]),
     () => change("way", way.box.value));
-  const noise = slider({ name: "noise it to t", short: "noise", min: 20, max: T, step: 10, get: () => state.t,
-    show: () => `${state.t}: ${format.short(100 * table.signalRate[state.t])} % of it left`,
+  const noise = slider({ name: "noise it to", short: "noise", min: 20, max: T, step: 10, get: () => state.t,
+    show: () => `t = ${state.t}, ${format.short(100 * table.signalRate[state.t])} % of it left`,
     input: (t) => change("t", t) });
   const scale = slider({ name: "guidance scale", short: "scale", min: 0, max: 8, step: 0.5, get: () => state.scale,
     show: () => (state.scale === 1 ? "1: none" : String(state.scale)), input: (v) => change("scale", v) });
@@ -186,7 +185,7 @@ export function render({ model, el }) {
   const drawButton = make("button", { type: "button", class: "ddpm-play", "data-control": "draw", onclick: draw });
   const stopButton = make("button", { type: "button", "data-control": "stop", onclick: drop }, "Stop");
   const playButton = make("button", { type: "button", "data-control": "play", onclick: play });
-  const take = make("button", { type: "button", "data-control": "take", onclick: takeLast }, "Put the last digit on the pad");
+  const take = make("button", { type: "button", "data-control": "take", onclick: takeLast }, "Put it on the pad");
 
   let reached = 0;
   const player = clock(body, (seconds) => {
@@ -233,9 +232,10 @@ export function render({ model, el }) {
     scrub.label, strip,
     make("div", { class: "ddpm-sliders" }, noise.label, scale.label, count.label),
     make("div", { class: "ddpm-row" }, label.label, way.label,
-      make("label", { class: "ddpm-choice" }, make("span", {}, "seed of the noise"), seed), another));
+      make("label", { class: "ddpm-choice" }, make("span", {}, "seed"), seed), another));
   body.append(gate, stageBox, says);
   pad.box.hidden = noise.label.hidden = true;
+  if (inTheWay()) { load.hidden = true; tell(inTheWay()); }
   const unwatch = watch(body, () => {});
   refresh();
   return () => {

@@ -17,6 +17,19 @@ export function paint(canvas, pictures) {
   }
 }
 
+// Small parts of the figure: a choice among a few, and a panel with its name below.
+const option = (value, name) => make("option", { value }, name);
+export const choice = (short, name, options, onchange) => {
+  const box = make("select", { "data-control": short, onchange }, ...options.map(([v, n]) => option(v, n)));
+  return { box, label: make("label", { class: "ddpm-choice" }, make("span", {}, name), box) };
+};
+export const panel = (name, short) => {
+  const canvas = make("canvas", { class: "ddpm-picture", role: "img", "aria-label": name, "data-canvas": short });
+  paint(canvas, null);
+  return { canvas, box: make("div", { class: "ddpm-net-panel" }, make("div", { class: "ddpm-panel" }, canvas),
+    make("p", {}, name)) };
+};
+
 // The pad: drawn on by pointer, or by keys (arrows move the pen, Shift with them or the space bar lets it touch).
 export function padOf(drawing, onChange) {
   const canvas = make("canvas", { class: "ddpm-picture", tabindex: 0, role: "application", "data-canvas": "pad",

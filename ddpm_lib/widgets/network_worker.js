@@ -50,8 +50,8 @@ function networkWorker() {
 }
 
 // Start the network: where: {runtime, wasm, weights}, absolute addresses. Returns {ready, run, stop}: a promise,
-// run(x, t, labels) → promise of eps, and an end to it all. onBytes hears what has come; onTime the ms of each call.
-export function startNetwork(where, { onBytes, onTime }) {
+// run(x, t, labels, onTime?) → promise of eps, and an end to it all. onBytes hears what has come; onTime, the ms.
+export function startNetwork(where, { onBytes }) {
   const code = new Blob([`(${networkWorker})();`], { type: "text/javascript" });
   const url = URL.createObjectURL(code);
   const worker = new Worker(url, { type: "module" });
@@ -61,16 +61,18 @@ export function startNetwork(where, { onBytes, onTime }) {
   worker.onmessage = ({ data }) => {
     if (data.kind === "bytes") onBytes(data.loaded);
     else if (data.kind === "ready") settle.resolve(data);
-    else if (data.kind === "eps") {
-      onTime(data.ms);
-      waiting.get(data.id).resolve(data.eps);
+    else {
+      const asked = waiting.get(data.id) ?? settle;
       waiting.delete(data.id);
-    } else (waiting.get(data.id) ?? settle).reject(new Error(data.message));
+      if (data.kind === "error") return asked.reject(new Error(data.message));
+      asked.onTime?.(data.ms);
+      asked.resolve(data.eps);
+    }
   };
   worker.onerror = (event) => settle.reject(new Error(event.message || "the worker could not be started."));
   worker.postMessage({ kind: "start", ...where });
-  const run = (x, t, labels) => new Promise((resolve, reject) => {
-    waiting.set(++calls, { resolve, reject });
+  const run = (x, t, labels, onTime) => new Promise((resolve, reject) => {
+    waiting.set(++calls, { resolve, reject, onTime });
     worker.postMessage({ kind: "run", id: calls, x, t, labels }, [x.buffer]);
   });
   const stop = () => { worker.terminate(); URL.revokeObjectURL(url); };
