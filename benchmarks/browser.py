@@ -1,11 +1,12 @@
 """The network in the page: python -m benchmarks.browser --out FILE.json measures it in a headless Chromium.
 
-Milliseconds of a call, seconds for 20 steps, bytes loaded; and digits drawn in the page, judged by the classifier that
-judges Python's digits from the same noise.
+Milliseconds of a call, seconds for 20 steps, bytes loaded; how far its answers and whole chains are from torch's; and
+digits drawn in the page, judged by the classifier that judges Python's digits from the same noise.
 """
 
 import argparse
 import json
+import os
 import tempfile
 import time
 from pathlib import Path
@@ -15,8 +16,8 @@ import torch
 from ddpm_lib.checkpoints import load_pretrained
 from ddpm_lib.runtime import provenance
 from tests import browser
-from tests.network_page import HEAD, LISTEN, make_figure, redraw, serve
-from tools import site
+from tests.network_page import HEAD, LISTEN, answer, make_figure, redraw, serve
+from tools import site, vendor
 
 from .measure import spread, surroundings
 
@@ -42,13 +43,19 @@ def measure(page, runs: int) -> dict:
               "bytes": int(page.locator("[data-network]").get_attribute("data-network"))}  # fmt: skip
     for name, scale in (("unguided", "1"), ("guided", "2")):
         control("scale").fill(scale)
-        film()  # the first calls are slower
+        first = film()  # slower: the browser has not yet compiled all of it
         films = [film() for _ in range(runs)]
         result[name] = {
+            "first_seconds": first["seconds"],
+            "furthest_from_python": float((_last(first) - redraw(first, "dpmpp", float(scale))).abs().max()),
             "ms_per_call": spread([f["ms"] for f in films]),
             "seconds_of_20_steps": spread([f["seconds"] for f in films]),
         }
     return result
+
+
+def _last(film):
+    return torch.tensor(film["steps"][-1]["x"]).float().reshape(-1, 1, 28, 28)
 
 
 def agreement(page, batches: int, steps: int, scale: float) -> dict:
@@ -64,7 +71,7 @@ def agreement(page, batches: int, steps: int, scale: float) -> dict:
         page.locator('[data-control="draw"]').click()
         page.wait_for_function(f"films.length === {count + 1}", timeout=WAIT)
         film = page.evaluate("films.at(-1)")
-        drawn = torch.tensor(film["steps"][-1]["x"]).float().reshape(10, 1, 28, 28)
+        drawn = _last(film)
         again = redraw(film, "dpmpp", scale)
         furthest = max(furthest, float((drawn - again).abs().max()))
         theirs.append(judge(drawn).argmax(1))
@@ -93,13 +100,21 @@ def main(arguments: list[str] | None = None) -> dict:
         (folder / "_static").symlink_to(site.HTML / "_static")
         server = serve(folder)
         chromium = playwright.chromium.launch(executable_path=browser.find_or_install(), args=browser.ARGUMENTS)
-        page = chromium.new_page()
-        page.goto(f"http://127.0.0.1:{server.server_port}/index.html")
-        result = {"browser": f"Chromium {chromium.version}", **surroundings("cpu"), **measure(page, options.runs)}
+        page, log, address = chromium.new_page(), browser.Log(), f"http://127.0.0.1:{server.server_port}/"
+        log.attach(page)
+        page.goto(f"{address}index.html")
+        runtime = next(package.version for package in vendor.PACKAGES if package.name == "onnxruntime-web")
+        result = {"command": "python -m benchmarks.browser", "browser": f"Chromium {chromium.version}, headless"}
+        result |= {"onnxruntime-web": runtime, **provenance(), **surroundings("cpu")}
+        result |= {"cores": os.cpu_count(), "load_average": os.getloadavg()[0]}  # of other work: it slows what follows
+        result |= measure(page, options.runs)
+        times, labels = [1, 20, 100, 250, 500, 750, 900, 1000], [3, -1, 0, 9, 5, 7, -1, 1]
+        result["furthest_answer"] = answer(page, address, times, labels)
         result["judged"] = agreement(page, options.batches, options.steps, options.scale)
+        result["requests_elsewhere"] = len(log.foreign)
         chromium.close()
         server.shutdown()
-    result |= {"command": "python -m benchmarks.browser", "seconds": round(time.time() - started), **provenance()}
+    result["seconds"] = round(time.time() - started)
     if options.out:
         options.out.write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n")
     print(json.dumps(result, indent=1, ensure_ascii=False))

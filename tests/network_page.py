@@ -25,6 +25,21 @@ LISTEN = """<script>window.films = [];
 addEventListener("ddpm:film", ({ detail }) => films.push({ ...detail,
   steps: detail.steps.map((s) => ({ t: s.t, x: [...s.x], x0: s.x0 && [...s.x0] })) }));</script>"""
 
+# One question to the network, without the figure.
+ASK = """async ({ address, x, t, label }) => {
+  const at = (name) => new URL(`_static/network/${name}`, address).href;
+  const ort = await import(at("ort.wasm.bundle.min.mjs"));
+  const load = async (name) => new Uint8Array(await new Response((await fetch(at(name))).body.pipeThrough(
+    new DecompressionStream("gzip"))).arrayBuffer());
+  ort.env.wasm.numThreads = 1;
+  ort.env.wasm.wasmBinary = await load("ort-wasm-simd-threaded.wasm.gz");
+  const session = await ort.InferenceSession.create(await load("digits.onnx.gz"), { executionProviders: ["wasm"] });
+  const whole = (v) => new ort.Tensor("int64", BigInt64Array.from(v, BigInt), [v.length]);
+  const xt = new ort.Tensor("float32", Float32Array.from(x), [t.length, 1, 28, 28]);
+  const { eps } = await session.run({ xt, t: whole(t), label: whole(label) });
+  return [...eps.data];
+}"""
+
 
 def make_figure(**options):
     model, schedule = load_pretrained("digits")
@@ -63,3 +78,12 @@ def redraw(film, sampler, scale):
     asked = clip(guide(Denoiser(model, schedule, label=labels), Denoiser(model, schedule), scale))
     times = [step["t"] for step in film["steps"]]
     return last({"ddim": sample_ddim, "dpmpp": sample_dpmpp}[sampler](asked, schedule, noise, times)).x
+
+
+@torch.no_grad()
+def answer(page, address, t, label):
+    """The largest difference between the page's answer and torch's, on noise at the times t under the labels."""
+    x = torch.randn(len(t), 1, 28, 28, generator=torch.Generator().manual_seed(0))
+    said = page.evaluate(ASK, {"address": address, "x": x.flatten().tolist(), "t": t, "label": label})
+    torchs = load_pretrained("digits")[0](x, torch.tensor(t), torch.tensor(label))
+    return float((torch.tensor(said) - torchs.flatten()).abs().max())
