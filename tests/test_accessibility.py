@@ -135,3 +135,16 @@ def test_on_paper_figures_stand_still(open_page, page_path):
     assert page.locator(".bd-sidebar-primary").is_hidden() and page.locator(".bd-header-article").is_hidden()
     wide = "() => [...document.querySelectorAll('article pre')].filter(e => e.scrollWidth > e.clientWidth + 1).length"
     assert page.evaluate(wide) == 0, "code that is cut off at the edge of the sheet"
+
+
+def test_paper_is_light_whatever_the_screen_is(open_page):
+    page, _ = open_page("book/01_intuition.html", scheme="dark")
+    ink = "() => [getComputedStyle(document.querySelector('article p')).color, document.documentElement.dataset.theme]"
+    on_screen = page.evaluate(ink)
+    assert on_screen[1] == "dark"
+    page.evaluate("() => dispatchEvent(new Event('beforeprint'))")
+    page.emulate_media(media="print")
+    assert page.evaluate(ink) == ["rgb(0, 0, 0)", "light"]
+    page.emulate_media(media="screen")
+    page.evaluate("() => dispatchEvent(new Event('afterprint'))")
+    assert page.evaluate(ink) == on_screen

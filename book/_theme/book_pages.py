@@ -14,7 +14,7 @@ CARD = "_static/card.jpg"
 LONGEST = 200  # characters of a description: what link previews and search engines show
 WORDY = 30  # characters from which a cell of a table is one of words
 PICTURE = re.compile(r'<img alt="([^"]*)" src="([^"]*/_images/([^"/]+))" ?/>')
-FORMULA_AND_POINT = re.compile(r'(\(?<span class="math notranslate nohighlight">[^<]*</span>[.,;:!?)’”]+)')
+FORMULA_AND_POINT = re.compile(r'(\(?<span class="math notranslate nohighlight">[^<]*</span>(?:[.,;:!?)’”]+|-\w+))')
 SOLUTION = re.compile(
     r'(tag_solution[^>]*>\s*<details[^>]*>\s*<summary>\s*<p class="collapsed[^>]*>)[^<]*(</p>\s*<p [^>]*>)[^<]*(</p>)'
 )
@@ -63,7 +63,7 @@ def patched(body, sizes):
 
     # Pictures load when they come near, and keep their place until then.
     body = PICTURE.sub(picture, body)
-    # The full stop after a formula stays on its line.
+    # The full stop after a formula, and the rest of "v-prediction", stay on its line.
     body = FORMULA_AND_POINT.sub(r'<span class="book-held">\1</span>', body)
     body = re.sub(r'(<h1><span class="section-number">)(\d+)\. </span>', r"\1Chapter \2 </span>", body)
     # A folded cell is named by its words, and a solution says that it is one.
