@@ -116,7 +116,8 @@ def numbers(monkeypatch):
         [where, grid, n, getattr(schedule, grid)(n)]
         for where, schedule in SCHEDULES.items()
         for grid in GRIDS
-        for n in (1, 2, 3, 5, 10, 20, 37, 99, schedule.T)
+        for n in (1, 2, 3, 5, 8, 10, 16, 20, 37, 48, 88, 99, 240, 480, 880, schedule.T)  # 8, 16 …: times half way
+        if n <= schedule.T
     ]
     return {
         "schedules": {name: schedule.beta.tolist() for name, schedule in SCHEDULES.items()},

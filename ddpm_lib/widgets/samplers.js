@@ -18,10 +18,12 @@ function checkSteps(table, n) {
     throw new RangeError(`the number of steps must lie in 1..${table.T} (T of this schedule), got ${n}.`);
 }
 
-// n + 1 times, evenly spaced in t.
+// n + 1 times, evenly spaced in t. Counted from the nearer end, as torch.linspace does: where a time lies half way
+// between two whole ones, the last bit decides which of them it becomes.
 export function evenTimes(table, n) {
   checkSteps(table, n);
-  return Array.from({ length: n + 1 }, (_, i) => roundEven((table.T * (n - i)) / n));
+  const step = table.T / n, half = Math.floor((n + 1) / 2);
+  return Array.from({ length: n + 1 }, (_, i) => roundEven(i < half ? table.T - step * i : step * (n - i)));
 }
 
 // n + 1 times, evenly spaced in log-SNR down to t = 1, then 0.
