@@ -1,10 +1,13 @@
 """Every notebook keeps the house rules, and every rule is seen to fail on a notebook that does not."""
 
 import copy
+import io
 
 import nbformat
+import numpy as np
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+from PIL import Image
 
 from tools import house_rules, outputs, stamp
 
@@ -18,6 +21,28 @@ def test_a_notebook_keeps_the_house_rules(path):
     nbformat.validate(notebook)
     breaches = house_rules.check(notebook)
     assert not breaches, "\n" + "\n".join(breaches)
+
+
+def test_a_picture_is_packed_only_where_no_eye_could_tell():
+    def png(image):
+        store = io.BytesIO()
+        image.save(store, "png")
+        return store.getvalue()
+
+    def back(data):
+        return np.asarray(Image.open(io.BytesIO(data)).convert("RGBA"), dtype=int)
+
+    row = np.arange(200, dtype=np.uint8)
+    grey = Image.fromarray(np.random.default_rng(0).integers(0, 200, (200, 200), dtype=np.uint8)).convert("RGBA")
+    red, green = np.meshgrid(row, row)
+    colours = Image.fromarray(np.stack([red, green, (90 * (red > 99)).astype(np.uint8)], -1))
+    glass = grey.copy()
+    glass.putalpha(120)
+    packed = outputs.pack(png(grey))
+    assert len(packed) < 0.7 * len(png(grey)) and np.array_equal(back(packed), back(png(grey)))
+    assert outputs.pack(png(colours)) == png(colours)
+    assert outputs.pack(png(glass)) == png(glass)
+    assert outputs.pack(packed) == packed  # a second run changes nothing
 
 
 def test_there_are_notebooks():
