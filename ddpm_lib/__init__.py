@@ -29,7 +29,7 @@ from .simple import SimpleDiffusion
 
 _install()
 
-__version__ = "0.1.0"
+__version__ = "0.3.0"
 __all__ = [
     "Denoiser", "ExactDenoiser", "GaussianMixture", "Guess", "Schedule", "SimpleDiffusion", "Step",
     "add_noise", "bits_per_dim", "clip", "cosine_schedule", "guide", "last", "linear_schedule", "posterior",
