@@ -117,6 +117,48 @@ def test_a_notebook_opens_in_colab_with_one_click(site_url):
         assert wanted in Marks(f"book/{notebook.stem}.html").links
 
 
+def test_a_search_finds_and_is_asked_for_from_every_page(open_page):
+    page, log = open_page("book/01_intuition.html")
+    page.keyboard.press("Control+k")
+    field = page.locator("#pst-search-dialog input[name=q]")
+    field.fill("posterior")
+    field.press("Enter")
+    page.wait_for_url("**/search.html?q=posterior*")
+    page.locator("#search-results li a").first.wait_for()
+    found = page.locator("#search-results li a").evaluate_all("links => links.map(link => link.getAttribute('href'))")
+    assert any(href.startswith("book/03_reparameterization.html") for href in found)
+    assert log.errors == [] and log.foreign == []
+
+
+def test_buttons_of_a_page_do_what_they_say(open_page):
+    page, log = open_page("book/01_intuition.html")
+    before = page.evaluate("() => document.documentElement.dataset.mode")
+    page.locator(".bd-header-article .theme-switch-button").click()
+    assert page.evaluate("() => document.documentElement.dataset.mode") != before
+    assert page.locator("button.copybtn").count() > 10
+    book = page.locator("#pst-primary-sidebar")
+    page.locator(".bd-header-article .primary-toggle").click()
+    book.wait_for(state="hidden")
+    page.locator(".bd-header-article .primary-toggle").click()
+    book.wait_for(state="visible")
+    assert log.errors == []
+
+
+def test_on_a_telephone_the_book_and_the_page_unfold(open_page):
+    page, log = open_page("book/01_intuition.html", width=390)
+    for button, dialog, link in [
+        (".primary-toggle", "#pst-primary-sidebar-modal", "a[href='05_sampling.html']"),
+        (".secondary-toggle", "#pst-secondary-sidebar-modal", "a[href='#exercises']"),
+    ]:
+        page.locator(f".bd-header-article {button}").click()
+        page.locator(f"{dialog} {link}").wait_for(state="visible")
+        page.keyboard.press("Escape")
+        page.locator(dialog).wait_for(state="hidden")
+    page.locator(".bd-header-article .search-button__button").click()
+    page.locator("#pst-search-dialog input[name=q]").wait_for(state="visible")
+    assert log.errors == []
+
+
 def test_no_page_names_a_script_or_a_style_of_another_host(site_url):
     for path in pages():
         found = FOREIGN.search((HTML / path).read_text())
