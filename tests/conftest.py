@@ -14,13 +14,14 @@ import pytest  # noqa: E402
 from tests import browser  # noqa: E402
 from tools import site  # noqa: E402
 
-SLOWEST_FIRST = ("test_colab.py", "test_site.py")
+SLOWEST_FIRST = ("test_colab.py", "test_accessibility.py", "test_site.py")
+LAST = ("test_page_weight.py",)  # it reads a clock, and the machine is quietest then
 
 
 def pytest_collection_modifyitems(items):
     """Start the slowest files first, so that the second worker is not idle at the end."""
-    order = {name: i for i, name in enumerate(SLOWEST_FIRST)}
-    items.sort(key=lambda item: order.get(item.path.name, len(order)))
+    order = {name: i for i, name in enumerate([*SLOWEST_FIRST, None, *LAST])}
+    items.sort(key=lambda item: order.get(item.path.name, order[None]))
 
 
 @pytest.fixture(scope="session")
