@@ -16,7 +16,7 @@ import torch
 from ddpm_lib.checkpoints import load_pretrained
 from ddpm_lib.runtime import provenance
 from tests import browser
-from tests.network_page import HEAD, LISTEN, answer, make_figure, redraw, serve
+from tests.network_page import HEAD, LISTEN, answer, make_figure, redraw
 from tools import site, vendor
 
 from .measure import spread, surroundings
@@ -95,26 +95,24 @@ def main(arguments: list[str] | None = None) -> dict:
     options = parser.parse_args(arguments)
     site.build_if_stale()
     started = time.time()
-    with tempfile.TemporaryDirectory() as name, sync_playwright() as playwright:
+    with tempfile.TemporaryDirectory() as name, site.serving(name) as address, sync_playwright() as playwright:
         folder = Path(name)
         (folder / "index.html").write_text(HEAD + LISTEN + make_figure().html(), encoding="utf-8")
         (folder / "_static").symlink_to(site.HTML / "_static")
-        server = serve(folder)
         chromium = playwright.chromium.launch(executable_path=browser.find_or_install(), args=browser.ARGUMENTS)
-        page, log, address = chromium.new_page(), browser.Log(), f"http://127.0.0.1:{server.server_port}/"
+        page, log = chromium.new_page(), browser.Log()
         log.attach(page)
-        page.goto(f"{address}index.html")
+        page.goto(f"{address}/index.html")
         runtime = next(package.version for package in vendor.PACKAGES if package.name == "onnxruntime-web")
         result = {"command": "python -m benchmarks.browser", "browser": f"Chromium {chromium.version}, headless"}
         result |= {"onnxruntime-web": runtime, **provenance(), **surroundings("cpu")}
         result |= {"cores": os.cpu_count(), "load_average": os.getloadavg()[0]}  # of other work: it slows what follows
         result |= measure(page, options.runs)
         times, labels = [1, 20, 100, 250, 500, 750, 900, 1000], [3, -1, 0, 9, 5, 7, -1, 1]
-        result["furthest_answer"] = answer(page, address, times, labels)
+        result["furthest_answer"] = answer(page, f"{address}/", times, labels)
         result["judged"] = agreement(page, options.batches, options.steps, options.scale)
         result["requests_elsewhere"] = len(log.foreign)
         chromium.close()
-        server.shutdown()
     result["seconds"] = round(time.time() - started)
     if options.out:
         options.out.write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n")

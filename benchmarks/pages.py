@@ -7,7 +7,6 @@ wide and narrow, light and dark, with everything unfolded. The bounds that the t
 import argparse
 import json
 import platform
-import threading
 from pathlib import Path
 
 from playwright.sync_api import sync_playwright
@@ -56,17 +55,14 @@ def main():
     parser.add_argument("--times", type=int, default=5, help="loads a page")
     options = parser.parse_args()
     site.build_if_stale()
-    server = site.server()
-    threading.Thread(target=server.serve_forever, daemon=True).start()
     rows = {}
-    with sync_playwright() as playwright:
+    with site.serving() as address, sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=browser.find_or_install(), args=browser.ARGUMENTS)
         machine = {"chromium": chromium.version, "machine": platform.machine(), "loads": options.times}
         for path in site.pages():
-            rows[path] = measure(chromium, f"http://127.0.0.1:{server.server_port}/{path}", options.times)
+            rows[path] = measure(chromium, f"{address}/{path}", options.times)
             print(table({path: rows[path]}).splitlines()[-1], flush=True)
         chromium.close()
-    server.shutdown()
     print(f"\n{table(rows)}")
     if options.out:
         options.out.write_text(json.dumps({"machine": machine, "pages": rows}, indent=1) + "\n")

@@ -35,14 +35,14 @@ def export(name: str, folder: Path = WEIGHTS) -> Path:
 
     Raises ValueError where NAME has no labels or does not ship, ImportError without onnx and onnxscript.
     """
+    model, schedule = load_pretrained(name)
+    if not isinstance(model, UNet) or model.label is None or len(model.num_classes) != 1:
+        raise ValueError(f"the page runs a U-Net with one label an image; {name} is none.")
     try:
         import onnx
         import onnxscript  # noqa: F401 (torch's exporter needs it)
     except ImportError as error:
         raise ImportError("the export needs onnx and onnxscript: pip install 'ddpm_lib[export]'.") from error
-    model, schedule = load_pretrained(name)
-    if not isinstance(model, UNet) or model.label is None or len(model.num_classes) != 1:
-        raise ValueError(f"the page runs a U-Net with one label an image; {name} is none.")
     side = 7 * model.side_multiple
     example = torch.zeros(2, model.channels, side, side), torch.tensor([1, schedule.T]), torch.tensor([0, -1])
     batch = torch.export.Dim("batch", min=1, max=1024)

@@ -2,7 +2,6 @@
 
 import fcntl
 import os
-import threading
 
 os.environ.setdefault("MPLBACKEND", "agg")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -32,10 +31,8 @@ def site_url(tmp_path_factory):
     with open(lock, "w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         site.build_if_stale()
-    server = site.server()
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
+    with site.serving() as address:
+        yield address
 
 
 @pytest.fixture(scope="session")

@@ -1,10 +1,7 @@
 """A page with figures and nothing else, and the hands that move them: for the browser tests."""
 
 import base64
-import functools
-import http.server
 import io
-import threading
 from types import SimpleNamespace
 
 import numpy as np
@@ -15,6 +12,7 @@ from PIL import Image
 from ddpm_lib.painting import painting
 from ddpm_lib.schedules import linear_schedule
 from ddpm_lib.widgets import ForwardReverse, ScheduleExplorer
+from tools import site
 
 SCHEDULE = linear_schedule(200, 5e-4, 0.1)
 PICTURE = painting(48)  # small, so it travels without loss
@@ -55,15 +53,8 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def address(folder):
-    class Quiet(http.server.SimpleHTTPRequestHandler):
-        def log_message(self, *args):
-            pass
-
-    handler = functools.partial(Quiet, directory=str(folder))
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
+    with site.serving(folder) as where:
+        yield where
 
 
 @pytest.fixture

@@ -1,9 +1,5 @@
 """A page of one's own for a figure, twice on it, and what moves it: for the tests of the two picture figures."""
 
-import functools
-import http.server
-import threading
-
 import numpy as np
 import pytest
 import torch
@@ -12,23 +8,12 @@ from ddpm_lib.painting import painting
 from ddpm_lib.schedules import linear_schedule
 from ddpm_lib.widgets.ink import InkAndRestorer
 from tests.figures_page import HEAD, pixels
+from tools import site
 
 SIDE = 24
 PAINTING = painting(SIDE)
 CLEAN = ((PAINTING + 1) * 127.5).round().permute(1, 2, 0).numpy()
 WORKS = torch.stack([painting(SIDE, seed) for seed in (11, 14, 23, 27, 30)])
-
-
-def serve(folder):
-    """Serve a folder on a port of its own: the address, and the server to shut down."""
-
-    class Quiet(http.server.SimpleHTTPRequestHandler):
-        def log_message(self, *args):
-            pass
-
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=str(folder)))
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    return f"http://127.0.0.1:{server.server_port}", server
 
 
 @pytest.fixture(scope="session")
@@ -37,9 +22,8 @@ def ink_address(tmp_path_factory):
     html = InkAndRestorer(linear_schedule(), PAINTING, WORKS, caption="Splash.").html()
     (folder / "index.html").write_text(HEAD + html + html, encoding="utf-8")
     (folder / "blank.html").write_text(HEAD, encoding="utf-8")
-    address, server = serve(folder)
-    yield address
-    server.shutdown()
+    with site.serving(folder) as address:
+        yield address
 
 
 @pytest.fixture

@@ -1,9 +1,5 @@
 """A page with the loss by time and the map of guidance, on small made-up data: for their browser tests."""
 
-import functools
-import http.server
-import threading
-
 import pytest
 import torch
 
@@ -13,6 +9,7 @@ from ddpm_lib.losses import loss_by_time
 from ddpm_lib.widgets.guidance_map import GuidanceMap
 from ddpm_lib.widgets.loss_by_time import LossByTime
 from tests.figures_page import HEAD
+from tools import site
 
 SCHEDULE = linear_schedule()
 TIMES = [1, 10, 100, 300, 600, 1000]
@@ -100,14 +97,8 @@ def maps_address(tmp_path_factory):
     for figure in (loss, guidance):
         (folder / f"{type(figure).__name__}.js").write_text(figure._esm, encoding="utf-8")
 
-    class Quiet(http.server.SimpleHTTPRequestHandler):
-        def log_message(self, *args):
-            pass
-
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=str(folder)))
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
+    with site.serving(folder) as address:
+        yield address
 
 
 @pytest.fixture

@@ -1,9 +1,5 @@
 """A page with the network's figure and the files it loads, as the built site has them: for the browser tests."""
 
-import functools
-import http.server
-import threading
-
 import pytest
 import torch
 
@@ -46,17 +42,6 @@ def make_figure(**options):
     return NetworkInPage(guided_film(model, schedule, 3), caption="Press the button.", **options)
 
 
-def serve(folder):
-    class Quiet(http.server.SimpleHTTPRequestHandler):
-        def log_message(self, *args):
-            pass
-
-    handler = functools.partial(Quiet, directory=str(folder))
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    return server
-
-
 @pytest.fixture(scope="session")
 def network_address(tmp_path_factory, site_url):
     """The page's address; site_url has built what it loads."""
@@ -65,9 +50,8 @@ def network_address(tmp_path_factory, site_url):
     (folder / "bare.html").write_text(HEAD.replace("./", "nowhere/") + make_figure().html(), encoding="utf-8")
     (folder / "_static").mkdir()
     (folder / "_static" / "network").symlink_to(site.HTML / "_static" / "network")
-    server = serve(folder)
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
+    with site.serving(folder) as address:
+        yield address
 
 
 def redraw(film, sampler, scale):

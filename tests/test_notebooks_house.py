@@ -2,6 +2,7 @@
 
 import copy
 import io
+import re
 
 import nbformat
 import numpy as np
@@ -9,7 +10,9 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from PIL import Image
 
+from ddpm_lib import widgets
 from tools import house_rules, outputs, stamp
+from tools.steps import ROOT
 
 SOLUTION = house_rules.SOLUTION_METADATA
 CHECKED = {"tags": ["nbval-check-output"]}
@@ -225,3 +228,26 @@ def test_the_stamp_replaces_an_older_setup_cell_and_nothing_else(good):
     del good.cells[1]
     assert stamp.stamp(good)
     assert (len(good.cells), good.cells[2].source) == (number, second)
+
+
+def stored_figures():
+    """(where, class, html) of each figure in the stored outputs, and of that on the home page."""
+    pages = {path.name: nbformat.read(path, as_version=4).cells for path in stamp.notebooks()}
+    for name, cells in pages.items():
+        for output in (output for cell in cells if cell.cell_type == "code" for output in cell.outputs):
+            html = output.get("data", {}).get("text/html", "")
+            if kind := re.match(r'<figure class="ddpm-figure" data-figure="(\w+)-', html):
+                yield name, getattr(widgets, kind[1]), html
+    home = ROOT / "book" / "_static" / "home_figure.html"
+    yield home.name, widgets.ForwardReverse, home.read_text(encoding="utf-8")
+
+
+def test_stored_figures_are_those_of_the_present_code():
+    shown = list(stored_figures())
+    stale = [
+        f"{where}: {cls.__name__}"
+        for where, cls, html in shown
+        if cls._css not in html or cls._esm.replace("export default { render };", "").strip() not in html
+    ]
+    assert stale == [], "make outputs"
+    assert {cls.__name__ for _, cls, _ in shown} == set(widgets.__all__), "a figure that no page shows"

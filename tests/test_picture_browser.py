@@ -12,7 +12,8 @@ from ddpm_lib.pictures import face
 from ddpm_lib.schedules import linear_schedule
 from ddpm_lib.widgets.picture_process import PictureProcess
 from tests.figures_page import HEAD, control, figure, number, pixels, settle, until
-from tests.ink_page import CLEAN, PAINTING, SIDE, off, serve
+from tests.ink_page import CLEAN, PAINTING, SIDE, off
+from tools import site
 
 SCHEDULE = linear_schedule()
 FACE = ((face(SIDE) + 1) * 127.5).round().permute(1, 2, 0).numpy()
@@ -24,9 +25,8 @@ def picture_address(tmp_path_factory):
     html = PictureProcess(SCHEDULE, {"painting": PAINTING, "face": face(SIDE)}, t=0, caption="Drop one.").html()
     (folder / "index.html").write_text(HEAD + html + html, encoding="utf-8")
     (folder / "blank.html").write_text(HEAD, encoding="utf-8")
-    address, server = serve(folder)
-    yield address
-    server.shutdown()
+    with site.serving(folder) as address:
+        yield address
 
 
 @pytest.fixture

@@ -6,6 +6,8 @@ import http.server
 import io
 import shutil
 import sys
+import threading
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -67,10 +69,19 @@ def build_if_stale():
         build()
 
 
-def server(port=0):
-    """A server of the built pages on localhost; port 0 takes any free one."""
-    handler = partial(_Handler, directory=str(HTML))
+def server(port=0, folder=HTML):
+    """A server of the built pages, or of another folder, on localhost; port 0 takes any free one."""
+    handler = partial(_Handler, directory=str(folder))
     return http.server.ThreadingHTTPServer(("127.0.0.1", port), handler)
+
+
+@contextmanager
+def serving(folder=HTML):
+    """Serve a folder on localhost while the block lasts: its address."""
+    httpd = server(folder=folder)
+    threading.Thread(target=httpd.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{httpd.server_port}"
+    httpd.shutdown()
 
 
 def serve(port=8000):
