@@ -41,4 +41,4 @@ setup:
 	@$(PYTHON) -m tools.environment $(VENV)
 
 clean:                  ## remove everything that can be made again, except .venv
-	@rm -rf _build build dist *.egg-info book/_static/mathjax book/_static/fonts .pytest_cache .hypothesis .ruff_cache
+	@rm -rf _build build dist *.egg-info book/_static/mathjax book/_static/fonts book/_static/network .pytest_cache .hypothesis .ruff_cache

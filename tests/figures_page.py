@@ -69,6 +69,15 @@ def opened(open_page, address):
     return open_one
 
 
+def keeps_to_itself(page, log, open_page, address):
+    """The page asked for itself alone, complained of nothing, and left no global beside those of an empty page."""
+    assert log.foreign == [] and log.errors == []
+    assert [url for url in log.requests if not url.startswith("data:")] == [f"{address}/index.html"]
+    names = "() => Object.getOwnPropertyNames(window)"
+    blank, _ = open_page(f"{address}/blank.html")
+    assert set(page.evaluate(names)) == set(blank.evaluate(names))
+
+
 def figure(page, n):
     return page.locator("figure.ddpm-figure").nth(n)
 

@@ -10,6 +10,7 @@ from tests.figures_page import (
     control,
     figure,
     folder,
+    keeps_to_itself,
     likeness,
     number,
     opened,
@@ -22,11 +23,7 @@ from tests.figures_page import (
 
 def test_the_page_asks_nobody_complains_of_nothing_and_leaks_no_global(opened, open_page, address):
     page, log = opened()
-    assert log.foreign == [] and log.errors == []
-    assert [url for url in log.requests if not url.startswith("data:")] == [f"{address}/index.html"]
-    names = "() => Object.getOwnPropertyNames(window)"
-    blank, _ = open_page(f"{address}/blank.html")
-    assert set(page.evaluate(names)) == set(blank.evaluate(names))
+    keeps_to_itself(page, log, open_page, address)
 
 
 def test_the_slider_of_time_by_mouse(opened):

@@ -4,7 +4,7 @@
 import numpy as np
 
 from ddpm_lib.schedules import linear_schedule
-from tests.figures_page import control, figure, number, settle, until
+from tests.figures_page import control, figure, keeps_to_itself, number, settle, until
 from tests.ink_page import CLEAN, SIDE, easel, ink, ink_address, off, shares
 
 
@@ -17,11 +17,7 @@ def restored(page, where, limit=40_000):
 
 def test_it_asks_nobody_and_leaks_no_global(ink, open_page, ink_address):
     page, log = ink()
-    assert log.foreign == [] and log.errors == []
-    assert [url for url in log.requests if not url.startswith("data:")] == [f"{ink_address}/index.html"]
-    names = "() => Object.getOwnPropertyNames(window)"
-    blank, _ = open_page(f"{ink_address}/blank.html")
-    assert set(page.evaluate(names)) == set(blank.evaluate(names))
+    keeps_to_itself(page, log, open_page, ink_address)
 
 
 def test_the_finger_splashes_where_it_is_and_nowhere_else(ink):

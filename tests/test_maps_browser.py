@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.figures_page import control, figure, number, pixels, settle, until
+from tests.figures_page import control, figure, keeps_to_itself, number, pixels, settle, until
 from tests.maps_page import loss_figure, map_figure, maps, maps_address, picture_view, point_view
 
 SEEN, POINTS = picture_view()["examples"], point_view()
@@ -41,11 +41,7 @@ def cell(where, name):
 
 def test_the_page_asks_nobody_and_complains_of_nothing(maps, open_page, maps_address):
     page, log = maps()
-    assert log.foreign == [] and log.errors == []
-    assert [url for url in log.requests if not url.startswith("data:")] == [f"{maps_address}/index.html"]
-    names = "() => Object.getOwnPropertyNames(window)"
-    blank, _ = open_page(f"{maps_address}/blank.html")
-    assert set(page.evaluate(names)) == set(blank.evaluate(names))
+    keeps_to_itself(page, log, open_page, maps_address)
     assert page.evaluate("() => document.querySelectorAll('[id]').length") == 0
 
 

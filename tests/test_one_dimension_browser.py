@@ -8,7 +8,7 @@ import torch
 from ddpm_lib import ExactDenoiser, GaussianMixture
 from ddpm_lib.schedules import linear_schedule
 from ddpm_lib.widgets.one_dimension import DENSITIES, OneDimension
-from tests.figures_page import HEAD, address, control, figure, number, pixels, settle, until
+from tests.figures_page import HEAD, address, control, figure, keeps_to_itself, number, pixels, settle, until
 
 SCHEDULE = linear_schedule(200, 5e-4, 0.1)
 
@@ -61,10 +61,7 @@ def shot(where, name):
 
 def test_the_page_asks_nobody_and_leaks_no_global(opened, open_page, address):
     page, log = opened()
-    assert log.foreign == [] and log.errors == []
-    names = "() => Object.getOwnPropertyNames(window)"
-    blank, _ = open_page(f"{address}/blank.html")
-    assert set(page.evaluate(names)) == set(blank.evaluate(names))
+    keeps_to_itself(page, log, open_page, address)
 
 
 def test_the_slider_of_time_by_keyboard_gives_the_librarys_numbers(opened):

@@ -11,7 +11,7 @@ from PIL import Image
 from ddpm_lib.pictures import face
 from ddpm_lib.schedules import linear_schedule
 from ddpm_lib.widgets.picture_process import PictureProcess
-from tests.figures_page import HEAD, control, figure, number, pixels, settle, until
+from tests.figures_page import HEAD, control, figure, keeps_to_itself, number, pixels, settle, until
 from tests.ink_page import CLEAN, PAINTING, SIDE, off
 from tools import site
 
@@ -63,10 +63,7 @@ def png(colour_left, colour_right, width=300, height=200, kind="PNG"):
 
 def test_it_asks_nobody_and_leaks_no_global(opened, open_page, picture_address):
     page, log = opened()
-    assert log.foreign == [] and log.errors == []
-    names = "() => Object.getOwnPropertyNames(window)"
-    blank, _ = open_page(f"{picture_address}/blank.html")
-    assert set(page.evaluate(names)) == set(blank.evaluate(names))
+    keeps_to_itself(page, log, open_page, picture_address)
 
 
 def test_chain_and_jump_are_two_pictures_with_one_law(opened):

@@ -9,7 +9,7 @@ import pytest
 from ddpm_lib.races import plane_race
 from ddpm_lib.schedules import linear_schedule
 from ddpm_lib.widgets.sampler_race import SamplerRace
-from tests.figures_page import HEAD, address, control, figure, number, pixels, settle, until
+from tests.figures_page import HEAD, address, control, figure, keeps_to_itself, number, pixels, settle, until
 
 NAMES = ("ddpm", "ddim", "heun", "dpmpp")
 
@@ -59,10 +59,7 @@ def shot(where, name):
 
 def test_the_page_asks_nobody_and_leaks_no_global(opened, open_page, address):
     page, log = opened()
-    assert log.foreign == [] and log.errors == []
-    names = "() => Object.getOwnPropertyNames(window)"
-    blank, _ = open_page(f"{address}/blank.html")
-    assert set(page.evaluate(names)) == set(blank.evaluate(names))
+    keeps_to_itself(page, log, open_page, address)
 
 
 def test_the_number_of_calls_by_keyboard(opened):

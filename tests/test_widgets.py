@@ -10,6 +10,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
+from ddpm_lib import widgets
 from ddpm_lib.painting import painting
 from ddpm_lib.schedules import (
     Schedule,
@@ -98,9 +99,14 @@ def test_no_caption_can_break_out_of_its_place(maker):
     assert state["caption"] == EVIL
 
 
-def test_the_modules_hold_nothing_that_would_end_their_script():
-    for cls in (ForwardReverse, ScheduleExplorer):
-        assert "</" not in cls._esm and "<!--" not in cls._esm
+@pytest.mark.parametrize("name", widgets.__all__)
+def test_the_modules_of_a_figure_are_one_script_that_stands_alone(name):
+    module = getattr(widgets, name)._esm
+    assert "</" not in module and "<!--" not in module  # nothing that would end the script
+    assert not re.search(r"^(import|export)\b", module.replace("export default { render };", ""), re.MULTILINE)
+    assert not re.search(r"(https?:)?//(?!www\.w3\.org/2000/svg)[\w.]+\.\w+/", module)
+    declared = re.findall(r"^(?:async )?(?:function\*?|class|const|let) (\w+)", module, re.MULTILINE)
+    assert len(declared) == len(set(declared)) > 20  # one scope for all modules
 
 
 def test_the_still_is_a_picture_in_the_page(maker):
