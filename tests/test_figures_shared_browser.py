@@ -3,8 +3,9 @@
 
 import pytest
 
-from tests.figures_page import address, control, figure, folder, opened, pixels, time_of, until
+from tests.figures_page import address, control, figure, folder, make_figures, opened, pixels, time_of, until
 from tests.page_measures import GRAVE, told, violations
+from tests.prompt_film_page import film_address, film_figure, films
 
 # Counts what a module takes hold of outside its own box: listeners, observers, frames, listeners of the model.
 WATCHED = """() => {
@@ -63,18 +64,11 @@ HELD = "() => ({ listeners: held.listeners, observers: held.observers, model: he
 NOTHING = {"listeners": 0, "observers": 0, "model": 0, "frames": 0}
 
 
-@pytest.mark.parametrize("name", ["ForwardReverse", "ScheduleExplorer"])
-def test_a_figure_that_is_disposed_of_leaves_nothing_behind(opened, open_page, address, name):
-    source, _ = opened()
-    state = source.evaluate(
-        """name => {
-          const script = document.querySelector(`figure[data-figure^="${name}"] script`).textContent;
-          const call = script.slice(script.lastIndexOf("start("));
-          return JSON.parse(call.slice(call.indexOf("{"), call.lastIndexOf("}") + 1));
-        }""",
-        name,
-    )
-    page, log = open_page(f"{address}/blank.html")
+@pytest.mark.parametrize("name", ["ForwardReverse", "ScheduleExplorer", "PromptFilm"])
+def test_a_figure_that_is_disposed_of_leaves_nothing_behind(open_page, request, name):
+    where = request.getfixturevalue("film_address" if name == "PromptFilm" else "address")
+    state = next(one for one in (*make_figures(), film_figure()) if type(one).__name__ == name).state()
+    page, log = open_page(f"{where}/blank.html")
     page.wait_for_function("() => true")  # Playwright listens to a page too, from its first wait on
     page.evaluate(WATCHED)
     page.evaluate(LIVE, [name, state])
@@ -83,6 +77,10 @@ def test_a_figure_that_is_disposed_of_leaves_nothing_behind(opened, open_page, a
         page.wait_for_function("() => live.el.querySelector('[data-loaded]')")
         page.evaluate("() => live.model.set('playing', true)")
         page.wait_for_function("() => live.model.get('t') > 3")
+    if name == "PromptFilm":
+        page.wait_for_function("() => live.el.querySelector('[data-loaded]')")
+        page.locator('[data-control="play"]').click()
+        page.wait_for_function("() => live.model.get('moment') === 1")
     taken = page.evaluate(HELD)
     assert taken["observers"] > 0 and taken["model"] > 0, "nothing was counted"
     page.evaluate("() => live.dispose()")
@@ -93,8 +91,9 @@ def test_a_figure_that_is_disposed_of_leaves_nothing_behind(opened, open_page, a
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1200, 390])
-def test_axe_finds_nothing_serious_in_a_figure_by_itself(opened, scheme, width):
-    page, _ = opened(scheme=scheme, width=width)
+@pytest.mark.parametrize("figures", ["opened", "films"])
+def test_axe_finds_nothing_serious_in_a_figure_by_itself(request, scheme, width, figures):
+    page, _ = request.getfixturevalue(figures)(scheme=scheme, width=width)
     found = violations(page, {"include": ["figure"]})
     assert told([violation for violation in found if violation["impact"] in GRAVE]) == []
     page.emulate_media(forced_colors="active")

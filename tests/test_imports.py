@@ -25,6 +25,7 @@ MAY_IMPORT = {
     "painting": set(),
     "pictures": {"painting"},
     "plots": set(),
+    "prompt_films": set(),
     "races": {"denoisers", "metrics", "samplers", "schedules"},
     "runtime": set(),
     "stable_diffusion": {"runtime"},

@@ -61,6 +61,11 @@ def picture_address(x: Tensor) -> str:
     return _address(_bytes(x), "jpeg", quality=90, subsampling=0)
 
 
+def webp_address(x: Tensor, quality: int) -> str:
+    """A (3, height, width) picture in [-1, 1] as a data: address of WebP, lossy: quality 0..100."""
+    return _address(_bytes(x), "webp", quality=quality, method=6)
+
+
 def pitch(side: int) -> int:
     """From one picture of a sheet to the next: whole blocks of 16, so that JPEG never mixes two."""
     return -(-side // 16) * 16
