@@ -13,10 +13,11 @@ from torch import nn
 
 from .models import UNet
 from .models.classifier import Classifier, DigitClassifier
+from .models.latent import ImageAutoencoder, TextDenoiser
 from .schedules import Schedule
 
 WEIGHTS = Path(__file__).parent / "weights"
-MODELS = {"UNet": UNet, "Classifier": Classifier, "DigitClassifier": DigitClassifier}
+MODELS = {model.__name__: model for model in [UNet, Classifier, DigitClassifier, ImageAutoencoder, TextDenoiser]}
 
 
 def save(
@@ -117,6 +118,8 @@ def available() -> list[str]:
 def load_results(name: str) -> dict:
     """The numbers measured on a shipped model, with the command, hardware and seconds that made them."""
     path = WEIGHTS / f"{name}.json"
+    if (WEIGHTS / name).is_dir():
+        path = WEIGHTS / name / "results.json"
     if not path.exists():
         raise ValueError(
             f"no results called {name!r} ship with the book; make them with python -m ddpm_lib.evaluate {name}."

@@ -18,10 +18,13 @@ from torch import Tensor, nn
 
 from .data import faces_and_flags, load_cifar10, load_digits, load_emoji, load_fashion, load_images
 from .judges import JUDGES, run_classifier
+from .losses import simple_loss
 from .models import UNet
 from .run_ends import exit_code
+from .run_pictures import draw
 from .runs import run
 from .schedules import Schedule, linear_schedule
+from .text_recipes import TEXT_TO_IMAGE, run_judge, run_text_to_image
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,8 @@ class Recipe:
     label_dropout: float = 0.1  # of each attribute by itself
     flip: bool = False  # show half of the images mirrored
     seed: int = 0
+    loss: Callable = simple_loss
+    draw: Callable = draw  # how it is doing, as pictures: see run_pictures
 
 
 def mnist_digits(root: str | None, train: bool) -> tuple[Tensor, Tensor]:
@@ -122,7 +127,8 @@ def main(arguments: list[str] | None = None) -> int:
         prog="python -m ddpm_lib.recipes",
         description="Train a model from its recipe. On several GPUs: accelerate launch -m ddpm_lib.recipes NAME …",
     )
-    parser.add_argument("name", choices=[*RECIPES, "folder", *(f"{name}-classifier" for name in JUDGES)])
+    judges = [f"{name}-classifier" for name in [*JUDGES, *TEXT_TO_IMAGE]]
+    parser.add_argument("name", choices=[*RECIPES, *TEXT_TO_IMAGE, "folder", *judges])
     parser.add_argument("--steps", type=_at_least_one, help="fewer (or more) optimiser steps than the recipe's")
     parser.add_argument("--out", type=Path, default=Path("runs"), help="folder for NAME.safetensors and NAME.run/")
     parser.add_argument("--data", default=os.environ.get("DDPM_DATA"), help="folder of the data (or $DDPM_DATA)")
@@ -135,19 +141,16 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--no-pictures", action="store_true", help="no sheet of samples, no loss at each time")
     parser.add_argument("--tracker", choices=["tensorboard"], help="log loss and speed there as well")
     options = parser.parse_args(arguments)
+    plan = TEXT_TO_IMAGE.get(options.name.removesuffix("-classifier"))
+    if plan and options.name.endswith("-classifier"):
+        return exit_code(partial(run_judge, plan, options.out, options.data))
     if options.name.endswith("-classifier"):
         return exit_code(partial(run_classifier, options.name, options.out, options.data))
     return exit_code(partial(_run_as_asked, options))
 
 
 def _run_as_asked(options: argparse.Namespace) -> Path:
-    recipe = folder_recipe(options.side) if options.name == "folder" else RECIPES[options.name]
-    if options.steps:
-        recipe = dataclasses.replace(recipe, num_steps=options.steps, warmup=min(recipe.warmup, options.steps // 4))
-    return run(
-        recipe,
-        options.out,
-        options.data,
+    how = dict(
         resume=options.resume,
         every=options.every,
         pictures=not options.no_pictures,
@@ -156,6 +159,13 @@ def _run_as_asked(options: argparse.Namespace) -> Path:
         compile=options.compile,
         tracker=options.tracker,
     )
+    if options.name in TEXT_TO_IMAGE:
+        plan = TEXT_TO_IMAGE[options.name]
+        return run_text_to_image(plan, Recipe, options.out, options.data, steps=options.steps, **how)
+    recipe = folder_recipe(options.side) if options.name == "folder" else RECIPES[options.name]
+    if options.steps:
+        recipe = dataclasses.replace(recipe, num_steps=options.steps, warmup=min(recipe.warmup, options.steps // 4))
+    return run(recipe, options.out, options.data, **how)
 
 
 def _at_least_one(text: str) -> int:

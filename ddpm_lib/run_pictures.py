@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from .checkpoints import write_atomically
 from .denoisers import Denoiser, clip
+from .latents import decode
 from .losses import loss_by_time
 from .plots import show_curves, show_images, show_points
 from .samplers import last, sample_dpmpp
@@ -34,6 +35,26 @@ def draw(folder: Path, step: int, ema: nn.Module, schedule: Schedule, x0: Tensor
     _write(
         folder / f"{step:08d}-losses.png", show_curves(times, {"loss": losses}, ylabel="loss", title=title, log=True)
     )
+
+
+def draw_pairs(folder: Path, step: int, ema: nn.Module, schedule: Schedule, x0: Tensor, label: None) -> None:
+    """Write folder/STEP-pairs.png: held-out pictures (n, 3, side, side), each above what an autoencoder returns."""
+    rows = x0[:24].to(next(ema.parameters()).device)
+    with torch.no_grad():
+        back = ema(rows)[0].clamp(-1, 1)
+    both = torch.cat([torch.cat(pair) for pair in zip(rows.split(8), back.split(8), strict=True)])
+    _write(folder / f"{step:08d}-pairs.png", show_images(both.cpu(), columns=8))
+
+
+def draw_decoded(
+    folder: Path, step: int, ema: nn.Module, schedule: Schedule, x0: Tensor, label: Tensor, coder: nn.Module
+) -> None:
+    """Write folder/STEP-samples.png: unguided samples for 24 of the captions (n, captions, tokens) of latents x0."""
+    few = torch.linspace(0, len(x0) - 1, min(24, len(x0))).long()
+    noise = torch.randn(x0[few].shape, generator=torch.Generator().manual_seed(0))
+    denoise = Denoiser(ema, schedule, label=label[few].to(next(ema.parameters()).device))
+    latents = last(sample_dpmpp(denoise, schedule, noise.to(x0.device), schedule.logsnr_times(12))).x
+    _write(folder / f"{step:08d}-samples.png", show_images(decode(coder, latents), columns=8))
 
 
 def sample(ema: nn.Module, schedule: Schedule, like: Tensor, label: Tensor | None, steps: int = 10) -> Tensor:

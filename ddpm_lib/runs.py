@@ -19,7 +19,7 @@ from tqdm.auto import tqdm
 from .checkpoints import save
 from .data import loader
 from .run_ends import Stopped, agree, is_out_of_memory, signals
-from .run_pictures import draw, pick
+from .run_pictures import pick
 from .run_state import RunState, load_state, save_state, states, write_notes
 from .runtime import provenance
 from .training import TrainStep, train, warmup_cosine, warmup_only
@@ -75,6 +75,7 @@ def run(
         lr_scale=lr_scale(recipe),
         ema_decay=recipe.ema_decay,
         label_dropout=recipe.label_dropout,
+        loss=recipe.loss,
         accumulate=accumulate,
         precision=precision or best_precision(),
         compile=compile,
@@ -97,7 +98,7 @@ def run(
                 save(path, step.ema, schedule, card_of(facts, step.step, progress))
                 save_state(folder, step.state(), notes)
             if seen and due:
-                draw(folder / "pictures", step.step, step.ema, schedule, *seen)
+                recipe.draw(folder / "pictures", step.step, step.ema, schedule, *seen)
             if tracker and step.step % 10 == 0:
                 accelerator.log({"loss": progress.loss, "images/s": progress.speed}, step.step)
             if stop or step.step == recipe.num_steps:

@@ -3,12 +3,16 @@
 import json
 import os
 import string
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import torch
+from torch import Tensor
 
+from .denoisers import Denoiser
 from .runtime import device, is_full_run
+from .schedules import Schedule
 
 
 def find_pipeline(model: str):
@@ -68,6 +72,93 @@ def tiny_pipeline(seed: int = 0):
     pipe = StableDiffusionPipeline(*parts, safety_checker=None, feature_extractor=None, requires_safety_checker=False)
     pipe.set_progress_bar_config(disable=True)
     return pipe
+
+
+def assemble(folder: str | Path, coder, tokenizer, text_encoder, unet, schedule: Schedule) -> None:
+    """Write the parts of a trained model as a pipeline's folder in diffusers' format, weights in half precision.
+
+    coder: AutoencoderKL with its scaling factor; schedule: a cosine schedule, by which unet predicts v.
+    """
+    from diffusers import DDIMScheduler, StableDiffusionPipeline
+
+    if schedule.name != "cosine":
+        raise ValueError(f"diffusers' scheduler is written for cosine betas alone here, got {schedule.name}.")
+    scheduler = DDIMScheduler(
+        num_train_timesteps=schedule.T, beta_schedule="squaredcos_cap_v2", prediction_type="v_prediction",
+        clip_sample=False, set_alpha_to_one=True, timestep_spacing="trailing", steps_offset=1,
+    )  # fmt: skip
+    parts = (coder.half(), text_encoder.half(), tokenizer, unet.half(), scheduler)
+    pipe = StableDiffusionPipeline(*parts, safety_checker=None, feature_extractor=None, requires_safety_checker=False)
+    pipe.save_pretrained(folder, safe_serialization=True)
+
+
+def load_pipeline(folder: str | Path):
+    """A pipeline from a folder in diffusers' format, in float32, on this machine's accelerator; no network is asked.
+
+    Raises FileNotFoundError where the folder holds none.
+    """
+    from diffusers import StableDiffusionPipeline
+
+    if not Path(folder, "model_index.json").exists():
+        raise FileNotFoundError(
+            f"{folder} holds no pipeline (no model_index.json): python -m ddpm_lib.recipes emoji-diffusion-small"
+            " --data FOLDER trains one."
+        )
+    # Only the library's own picture checks are wanted: there is no safety checker to load, and none is missed.
+    with _quiet():
+        pipe = StableDiffusionPipeline.from_pretrained(folder, local_files_only=True, dtype=torch.float32)
+    pipe.set_progress_bar_config(disable=True)
+    return pipe.to(device())
+
+
+@contextmanager
+def _quiet():
+    """No bars and no warnings of diffusers and transformers: they would end in a notebook's outputs."""
+    from diffusers.utils import logging as painter
+    from transformers.utils import logging as reader
+
+    before = painter.get_verbosity(), reader.get_verbosity()
+    painter.set_verbosity_error()
+    reader.set_verbosity_error()
+    reader.disable_progress_bar()
+    painter.disable_progress_bar()
+    try:
+        yield
+    finally:
+        painter.set_verbosity(before[0])
+        reader.set_verbosity(before[1])
+        reader.enable_progress_bar()
+        painter.enable_progress_bar()
+
+
+def read(pipe, prompts: list[str]) -> Tensor:
+    """(len(prompts), tokens, width): what the pipeline's text encoder makes of prompts, padded or cut to its length."""
+    tokens = pipe.tokenizer(prompts, padding="max_length", max_length=pipe.tokenizer.model_max_length,
+                            truncation=True, return_tensors="pt")  # fmt: skip
+    return pipe.text_encoder(tokens.input_ids.to(pipe.device))[0]
+
+
+def schedule_of(pipe) -> Schedule:
+    """The schedule that a pipeline's scheduler holds, on this library's index: time 0, clean data, comes before it."""
+    name = {"squaredcos_cap_v2": "cosine", "scaled_linear": "scaled-linear"}
+    betas = pipe.scheduler.betas.double()
+    kind = pipe.scheduler.config.beta_schedule
+    return Schedule(torch.cat([betas.new_zeros(1), betas]), name.get(kind, kind))
+
+
+def prompt_denoiser(pipe, prompts: list[str]) -> Denoiser:
+    """A pipeline's U-Net listening to prompts, one for each latent of a batch, as a Denoiser of this library.
+
+    So that guide and every sampler here can drive it; latents (batch, channels, h, w) as the U-Net takes them.
+    """
+    words, kind = read(pipe, prompts), pipe.scheduler.config.prediction_type
+    predicts = {"epsilon": "eps", "v_prediction": "v", "sample": "x0"}[kind]
+
+    def network(xt: Tensor, t: Tensor) -> Tensor:
+        # diffusers counts the steps 0..T − 1, this library 1..T: the same step, one less.
+        return pipe.unet(xt, t - 1, words).sample
+
+    return Denoiser(network, schedule_of(pipe), predicts)
 
 
 def _letters():

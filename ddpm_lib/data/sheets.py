@@ -43,27 +43,38 @@ def load_emoji(
     in a row. Pixel-equal repeats are left out. Every twentieth caption (by a hash of its English label, so the same
     for all vendors) belongs to the test set, train=False. side: a divisor of 64.
     """
-    folder = _root(root) / "emoji"
-    if not (folder / "captions.csv").exists():
-        raise FileNotFoundError(
-            f"no emoji in {folder}: it must hold captions.csv and {', '.join(f'{v}.webp' for v in vendors)}."
-        )
-    if 64 % side:
-        raise ValueError(f"side must divide 64, got {side}.")
+    folder = emoji_folder(root)
     with open(folder / "captions.csv", encoding="utf-8", newline="") as file:
         rows = [row for row in csv.DictReader(file) if not row["dup_of"] and is_test(row["label_en"]) != train]
     images, labels = [], []
     for number, vendor in enumerate(vendors):
         mine = [row for row in rows if row["vendor"] == vendor]
-        pixels = _cut(_open(folder / f"{vendor}.webp"), 64)[[int(row["index"]) for row in mine]].float()
-        # On white: what is transparent has no colour of its own. Averaged only then, or edges would turn dark.
-        alpha = pixels[..., 3:] / 255
-        colour = (pixels[..., :3] * alpha + 255 * (1 - alpha)).permute(0, 3, 1, 2)
-        images.append(F.avg_pool2d(colour, 64 // side))
+        images.append(emoji_pixels(folder, vendor, [int(row["index"]) for row in mine], side))
         labels.append(torch.tensor([[number, GROUPS.index(row["group"])] for row in mine]))
-    x = torch.cat(images) / 127.5 - 1
+    x = torch.cat(images)
     print(f"emoji: {len(x):,} images of the {'training' if train else 'test'} set, from {folder}")
     return x, torch.cat(labels)
+
+
+def emoji_folder(root: str | Path | None = None) -> Path:
+    """Where the emoji lie. Raises FileNotFoundError, with what must be there, if they do not."""
+    folder = _root(root) / "emoji"
+    if not (folder / "captions.csv").exists():
+        raise FileNotFoundError(
+            f"no emoji in {folder}: it must hold captions.csv and {', '.join(f'{v}.webp' for v in VENDORS)}."
+        )
+    return folder
+
+
+def emoji_pixels(folder: Path, vendor: str, rows: list[int], side: int) -> Tensor:
+    """(len(rows), 3, side, side) in [−1, 1]: pictures of one vendor's sheet on white. side: a divisor of 64."""
+    if side < 1 or 64 % side:
+        raise ValueError(f"side must divide 64, got {side}.")
+    pixels = _cut(_open(folder / f"{vendor}.webp"), 64)[rows].float()
+    # On white: what is transparent has no colour of its own. Averaged only then, or edges would turn dark.
+    alpha = pixels[..., 3:] / 255
+    colour = (pixels[..., :3] * alpha + 255 * (1 - alpha)).permute(0, 3, 1, 2)
+    return F.avg_pool2d(colour, 64 // side) / 127.5 - 1
 
 
 def faces_and_flags(root: str | Path | None = None, train: bool = True) -> tuple[Tensor, Tensor]:
