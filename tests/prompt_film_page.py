@@ -21,10 +21,17 @@ def colour_of(p, g, s, f):
 
 
 def frames(side=32):
-    """(3, 3, 2, 4, 3, side, side) of flat colours."""
+    """(3, 3, 2, 4, 3, side, side) of flat colours; the last two moments with stripes along their edges.
+
+    Stripes do not survive shrinking: a moment that shares them with the end is kept as its difference from it.
+    """
     lead = (len(PROMPTS), len(SCALES), len(SEEDS), len(TIMES))
     table = torch.tensor([colour_of(*place.tolist()) for place in torch.cartesian_prod(*map(torch.arange, lead))])
-    return (table / 127.5 - 1).reshape(*lead, 3, 1, 1).expand(*lead, 3, side, side)
+    x = (table / 127.5 - 1).reshape(*lead, 3, 1, 1).repeat(1, 1, 1, 1, 1, side, side)
+    for edge in (slice(None, side // 8), slice(-side // 8, None)):
+        x[:, :, :, 2:, :, ::2, edge] += 0.15
+        x[:, :, :, 2:, :, 1::2, edge] -= 0.15
+    return x
 
 
 def film_figure(caption="Play the film.", **parts):

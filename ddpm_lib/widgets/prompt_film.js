@@ -1,9 +1,30 @@
 // A prompt on its way out of noise: one film large, all scales and seeds beside it, and what was measured on them.
 import { clock, crisp, make, slider, stage, stillness, watch } from "./figure.js";
-import { fullBar, languageOf, linesOf, meansOf, momentAfter, placeOf, readingsOf, scaleWords, timeWords } from "./prompt_math.js";
+import { fullBar, languageOf, laidOver, linesOf, meansOf, momentAfter, placeOf, readingsOf, scaleWords, timeWords }
+  from "./prompt_math.js";
 
 const HOLD = 0.55; // seconds of each moment of a film
 const MEASURED = [["differ", "seeds differ"], ["colour", "colour"]];
+
+// Sheets to draw from, with the side of their pictures: what was kept as a difference is laid over the ends for good.
+function unpacked({ sides, over, sheets }, images) {
+  const last = sheets.length - 1, full = sides[last], { naturalWidth: wide, naturalHeight: tall } = images[last];
+  const page = () => {
+    const canvas = make("canvas", { width: wide, height: tall });
+    return { canvas, pen: canvas.getContext("2d", { willReadFrequently: true }) };
+  };
+  const bytes = ({ pen }) => pen.getImageData(0, 0, wide, tall).data;
+  const ends = page();
+  ends.pen.drawImage(images[last], 0, 0);
+  return images.map((image, f) => {
+    if (!over[f]) return { image, side: sides[f] };
+    const laid = page(), small = sides[f];
+    for (let y = 0; y < tall / full; y++) for (let x = 0; x < wide / full; x++) // one by one, or neighbours would run in
+      laid.pen.drawImage(image, x * small, y * small, small, small, x * full, y * full, full, full);
+    laid.pen.putImageData(new ImageData(laidOver(bytes(ends), bytes(laid)), wide), 0, 0);
+    return { image: laid.canvas, side: full };
+  });
+}
 
 export function render({ model, el }) {
   const film = model.get("film"), { prompts, scales, seeds, times } = film, last = times.length - 1;
@@ -19,11 +40,11 @@ export function render({ model, el }) {
     return { canvas, box: make("div", { class: `ddpm-film-card ${kind}` }, canvas) };
   };
   const paint = ({ canvas }, { p, g, s, f }) => {
-    const { left, top, side } = placeOf(film, p, g, s, f);
     if (!sheets.length || !canvas.clientWidth) return;
+    const { image, side } = sheets[f];
     const { pen, width, height } = crisp(canvas);
     pen.imageSmoothingQuality = "high";
-    pen.drawImage(sheets[f], left, top, side, side, 0, 0, width, height);
+    pen.drawImage(image, ...placeOf(film, side, p, g, s), side, side, 0, 0, width, height);
   };
 
   // ---- choices
@@ -176,7 +197,7 @@ export function render({ model, el }) {
     return image;
   })).then((loaded) => {
     if (gone) return;
-    sheets.push(...loaded);
+    sheets.push(...unpacked(film, loaded));
     draw();
     body.dataset.loaded = "";
   });

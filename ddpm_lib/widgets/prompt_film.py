@@ -10,8 +10,8 @@ from torch import Tensor
 from . import encode
 from .figure import Figure
 
-ROOM, FOR_ENDS = 100_000, 64_000  # characters of the page: for all pictures, and of these at most for the ends
-ENDS = [88, 84, 80, 76, 72, 68, 64, 60, 54, 48, 40]  # qualities
+ROOM, FOR_ENDS = 100_000, 72_000  # characters of the page: for all pictures, and of these at most for the ends
+ENDS = [92, 88, 84, 80, 76, 72, 68, 64, 60, 54, 48, 40]  # qualities
 # Of the moments before: what they may lose by shrinking (RMS, of values in [0, 1]), and their quality.
 BEFORE = [(0.01, 75), (0.015, 65), (0.02, 58), (0.025, 52), (0.03, 46), (0.035, 40), (0.04, 34), (0.05, 30), (0.06, 26),
           (0.07, 22), (0.08, 18), (0.1, 14), (0.14, 8)]  # fmt: skip
@@ -23,9 +23,10 @@ class PromptFilm(Figure):
     """Prompts × guidance scales × seeds: a film of each, and all of a prompt side by side, without a kernel.
 
     The ends of the films matter most, and are what one compares: they keep their size, in the best WebP that fits
-    into 64 kB of the page. What the network expected before is the more blurred the earlier: each moment is kept at
-    the smallest side that loses little, and coarser; how little and how coarse, the rest of 100 kB decides. So
-    6 prompts × 4 scales × 3 seeds × 6 moments of 64 × 64 fit; Figure raises where even the coarsest is too much.
+    into 72 kB of the page. The moments before are kept smaller and coarser. An early one is blurred anyway; a late one
+    is nearly the end, and is kept as its difference from it. Whichever of the two loses less, the smallest side
+    that loses little is taken, and how little, the rest of 100 kB decides. So 6 prompts × 4 scales × 3 seeds ×
+    6 moments of 64 × 64 fit; Figure raises where even the coarsest is too much.
 
     frames: (prompts, scales, seeds, times, 3, side, side) in [−1, 1], as ddpm_lib.prompt_films.prompt_frames gives
         them: what the network expected of the clean picture, decoded; at the last time the picture itself.
@@ -54,7 +55,7 @@ class PromptFilm(Figure):
         frames = torch.as_tensor(frames).detach().cpu().float()
         _check(frames, prompts, scales, seeds, times)
         self._ends, self._words = frames[:, :, :, -1], [str(p) for p in prompts]
-        sheets, sides = pack(frames)
+        sheets, sides, over = pack(frames)
         colours, differences = colour(frames), differ(frames)
         super().__init__(
             film={
@@ -64,6 +65,7 @@ class PromptFilm(Figure):
                 "times": [int(t) for t in times],
                 "sheets": sheets,
                 "sides": sides,
+                "over": over,
                 "colour": _rounded(colours.mean(2)),
                 "differ": _rounded(differences) if len(seeds) > 1 else None,
             },
@@ -75,19 +77,19 @@ class PromptFilm(Figure):
     def still(self) -> str:
         """The ends of the first seed: a row for each prompt, a column for each scale."""
         rows, columns = self._ends.shape[:2]
-        side, left = 80, 640 - 80 * columns
+        side, left = 80, 200
         small = F.interpolate(self._ends[:, :, 0].flatten(0, 1), size=(48, 48), mode="area")
         inside = "".join(
             f'<text x="{left + side * g + side // 2}" y="14" text-anchor="middle">s = {s:g}</text>'
             for g, s in enumerate(self.film["scales"])
         )
         for p, words in enumerate(self._words):
-            words = words if len(words) <= 40 else words[:39] + "…"
+            words = words if len(words) <= 32 else words[:31] + "…"
             inside += f'<text x="{left - 12}" y="{22 + side * p + side // 2}" text-anchor="end">{escape(words)}</text>'
         address = _webp(small.unflatten(0, (rows, columns)), 60)
         inside += f'<image href="{address}" x="{left}" y="22" width="{side * columns}" height="{side * rows}"/>'
         what = f"pictures of {rows} prompts at the guidance scales {', '.join(f'{s:g}' for s in self.film['scales'])}"
-        return encode.drawing(f"0 0 640 {24 + side * rows}", what, inside)
+        return encode.drawing(f"0 0 {left + side * columns} {24 + side * rows}", what, inside)
 
 
 def colour(frames: Tensor) -> Tensor:
@@ -106,37 +108,43 @@ def differ(frames: Tensor) -> Tensor:
     return (2 * variance.mean((-3, -2, -1))).sqrt() / 2
 
 
-def pack(frames: Tensor) -> tuple[list[str], list[int]]:
-    """A sheet for each moment, as data: addresses, and the side of its pictures: the best that fits into ROOM.
+def pack(frames: Tensor) -> tuple[list[str], list[int], list[bool]]:
+    """A sheet for each moment, as data: addresses, its pictures' side, and whether they are to be laid over the ends.
 
     A sheet has a row for each prompt, in it the seeds of the first scale, of the second, … The last sheet, of the
-    ends, keeps the side of the frames.
+    ends, keeps the side of the frames. A sheet to be laid over the ends holds (moment − end) / 2.
     """
-    side, moments = frames.shape[-1], frames.movedim(3, 0).flatten(2, 3)  # (times, prompts, scales · seeds, 3, …)
+    moments = frames.movedim(3, 0).flatten(2, 3)  # (times, prompts, scales · seeds, 3, side, side)
     for quality in ENDS:
         ends = _webp(moments[-1], quality)
         if len(ends) <= FOR_ENDS:
             break
-    small = [{share: _shrink(x, max(round(share * side), 4)) for share in SHARES} for x in moments[:-1]]
-    lost = [{share: _lost(x, y) for share, y in tried.items()} for x, tried in zip(moments, small)]
+    tried = [_shrunk(x, moments[-1]) for x in moments[:-1]]
     for most, quality in BEFORE:
-        picked = [tried[next(s for s in SHARES if lose[s] <= most)] for tried, lose in zip(small, lost)]
-        sheets = [_webp(x, quality) for x in picked] + [ends]
+        picked = [next((small, over) for small, over, lost in ways if lost <= most) for ways in tried]
+        sheets = [_webp(small, quality) for small, _ in picked] + [ends]
         if sum(map(len, sheets)) <= ROOM:
             break
-    return sheets, [x.shape[-1] for x in picked] + [side]
+    return sheets, [x.shape[-1] for x, _ in picked] + [frames.shape[-1]], [over for _, over in picked] + [False]
 
 
-def _shrink(pictures: Tensor, side: int) -> Tensor:
-    """(rows, columns, 3, …) averaged down to another side."""
-    return F.interpolate(pictures.flatten(0, 1), size=(side, side), mode="area").unflatten(0, pictures.shape[:2])
+def _shrunk(pictures: Tensor, ends: Tensor) -> list[tuple[Tensor, bool, float]]:
+    """Ways to keep pictures (rows, columns, 3, side, side), smallest first: shrunk, laid over the ends?, what is lost.
 
-
-def _lost(pictures: Tensor, small: Tensor) -> float:
-    """RMS difference, of values in [0, 1], of pictures and their shrunk copies brought back to their size."""
-    size = tuple(pictures.shape[-2:])
-    back = F.interpolate(small.flatten(0, 1), size=size, mode="bilinear").unflatten(0, pictures.shape[:2])
-    return 0.0 if small.shape == pictures.shape else float((back - pictures).square().mean().sqrt()) / 2
+    What is lost is the RMS difference, of values in [0, 1], once they are brought back to their size.
+    """
+    side, ways = pictures.shape[-1], []
+    for share in SHARES[:-1]:
+        both = []
+        for over in (False, True):
+            kept = (pictures - ends) / 2 if over else pictures
+            small = F.interpolate(kept.flatten(0, 1), size=(max(round(share * side), 4),) * 2, mode="area")
+            back = F.interpolate(small, size=(side, side), mode="bilinear").unflatten(0, kept.shape[:2])
+            lost = ((ends + 2 * back if over else back) - pictures).square().mean().sqrt() / 2
+            both.append((small.unflatten(0, kept.shape[:2]), over, float(lost)))
+        ways.append(min(both, key=lambda way: way[2]))
+    nearly = float((pictures - ends).std()) < 0.25 * float(pictures.std())
+    return [*ways, ((pictures - ends) / 2 if nearly else pictures, nearly, 0.0)]
 
 
 def _webp(pictures: Tensor, quality: int) -> str:

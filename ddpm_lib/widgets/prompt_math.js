@@ -1,8 +1,11 @@
 // Films of prompts, scales and seeds: where each picture lies on its sheet, what was measured, how a film runs.
 
-// Corner and side of a picture on the sheet of moment f: prompt p, scale g, seed s.
-export function placeOf({ seeds, sides }, p, g, s, f) {
-  return { left: (g * seeds.length + s) * sides[f], top: p * sides[f], side: sides[f] };
+// Corner of a picture on a sheet of pictures of one side: prompt p, scale g, seed s.
+export const placeOf = ({ seeds }, side, p, g, s) => [(g * seeds.length + s) * side, p * side];
+
+// Bytes of pictures that were kept as (picture − end) / 2, laid over the ends again; byte 128 is no difference.
+export function laidOver(ends, kept) {
+  return Uint8ClampedArray.from(ends, (end, i) => (i % 4 === 3 ? 255 : end + 2 * (kept[i] - 128)));
 }
 
 // The rows of the comparison: the seeds of one prompt, or the prompts of one seed. Every row has a column a scale.

@@ -2,7 +2,8 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import test from "node:test";
-import { fullBar, languageOf, linesOf, meansOf, momentAfter, placeOf, readingsOf, scaleWords, timeWords }
+import { fullBar, languageOf, laidOver, linesOf, meansOf, momentAfter, placeOf, readingsOf, scaleWords,
+  timeWords }
   from "../../ddpm_lib/widgets/prompt_math.js";
 
 const file = process.env.FILM_JSON;
@@ -11,18 +12,21 @@ const python = JSON.parse(readFileSync(file, "utf8")), { film } = python;
 const near = (a, b) => assert.ok(Math.abs(a - b) <= 6e-4, `${a} is not ${b}`);
 
 test("pictures lie side by side, none upon another, and fill their sheet", () => {
-  for (let f = 0; f < 3; f++) {
-    const side = film.sides[f], seen = new Set();
-    for (let p = 0; p < 2; p++) for (let g = 0; g < 3; g++) for (let s = 0; s < 2; s++) {
-      const place = placeOf(film, p, g, s, f);
-      assert.equal(place.side, side);
-      assert.ok(place.left % side === 0 && place.top % side === 0);
-      assert.ok(place.left < 6 * side && place.top < 2 * side);
-      seen.add(`${place.left} ${place.top}`);
-    }
-    assert.equal(seen.size, 12);
+  const side = 24, seen = new Set();
+  for (let p = 0; p < 2; p++) for (let g = 0; g < 3; g++) for (let s = 0; s < 2; s++) {
+    const [left, top] = placeOf(film, side, p, g, s);
+    assert.ok(left % side === 0 && top % side === 0 && left < 6 * side && top < 2 * side);
+    seen.add(`${left} ${top}`);
   }
-  assert.deepEqual(placeOf(film, 1, 2, 0, 2), { left: 4 * 16, top: 16, side: 16 });
+  assert.equal(seen.size, 12);
+  assert.deepEqual(placeOf(film, 16, 1, 2, 0), [4 * 16, 16]);
+});
+
+test("a difference laid over the end is the picture again, as near as bytes allow", () => {
+  const { ends, kept, pictures } = python.laid, laid = laidOver(Uint8ClampedArray.from(ends), Uint8ClampedArray.from(kept));
+  pictures.forEach((byte, i) => assert.ok(Math.abs(laid[i] - byte) <= 2, `${laid[i]} is not ${byte}`));
+  assert.deepEqual([...laidOver(Uint8ClampedArray.of(7, 8, 9, 255), Uint8ClampedArray.of(128, 128, 128, 255))], [7, 8, 9, 255]);
+  assert.deepEqual([...laidOver(Uint8ClampedArray.of(7, 250, 9, 255), Uint8ClampedArray.of(0, 255, 128, 0))], [0, 255, 9, 255]);
 });
 
 test("the comparison holds the seeds of a prompt, or the prompts of a seed", () => {
