@@ -61,7 +61,7 @@ def export(name: str, folder: Path = WEIGHTS) -> Path:
     del proto.metadata_props[:]
     for key, value in {"weights_sha256": fingerprint(name), "predicts": model.predicts}.items():
         proto.metadata_props.add(key=key, value=value)
-    _forget_where_it_was_made(proto.graph)
+    forget_where_it_was_made(proto.graph)
     onnx.checker.check_model(proto)
     path = Path(folder) / f"{name}.onnx"
     path.write_bytes(proto.SerializeToString(deterministic=True))
@@ -97,7 +97,7 @@ def fingerprint(name: str) -> str:
     return digest.hexdigest()
 
 
-def _forget_where_it_was_made(graph) -> None:
+def forget_where_it_was_made(graph) -> None:
     """The exporter notes the lines of code behind each node: bytes for the reader, and paths of this machine."""
     for part in [*graph.node, *graph.value_info, *graph.input, *graph.output, *graph.initializer]:
         del part.metadata_props[:]
