@@ -19,7 +19,8 @@ from tools.steps import ROOT, main, run_quietly
 HTML = ROOT / "_build" / "html"
 STAMP = HTML / ".book-stamp"
 NETWORK = ROOT / "ddpm_lib" / "weights" / "digits.onnx"
-SOURCES = ("_config.yml", "_toc.yml", "book", "constraints.txt", NETWORK.relative_to(ROOT))
+PIPELINE = ROOT / "ddpm_lib" / "weights" / "emoji-diffusion"
+SOURCES = ("_config.yml", "_toc.yml", "book", "constraints.txt", NETWORK.relative_to(ROOT), PIPELINE.relative_to(ROOT))
 
 
 def build():
@@ -61,6 +62,16 @@ def _pack_network():
     for file in (wasm, NETWORK):
         (folder / f"{file.name}.gz").write_bytes(gzip.compress(file.read_bytes(), 9, mtime=0))
     wasm.unlink()
+    pack_pipeline(PIPELINE, folder / PIPELINE.name)
+
+
+def pack_pipeline(source, folder):
+    """Put the graphs and the weights of a text-to-image pipeline into a folder of the site, packed; none, no matter."""
+    if (source / "page").is_dir():
+        for file in [*source.glob("page/*.onnx"), *source.glob("*/*.safetensors")]:
+            target = folder / file.relative_to(source).with_name(f"{file.name}.gz")
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(gzip.compress(file.read_bytes(), 9, mtime=0))
 
 
 def build_if_stale():

@@ -7,6 +7,7 @@ from .loss_by_time import LossByTime
 from .network_in_page import NetworkInPage
 from .one_dimension import OneDimension
 from .picture_process import PictureProcess
+from .pipeline_in_page import PipelineInPage
 from .prompt_film import PromptFilm
 from .sampler_race import SamplerRace
 from .schedule_explorer import ScheduleExplorer
@@ -19,6 +20,7 @@ __all__ = [
     "NetworkInPage",
     "OneDimension",
     "PictureProcess",
+    "PipelineInPage",
     "PromptFilm",
     "SamplerRace",
     "ScheduleExplorer",
