@@ -39,12 +39,18 @@ export function render({ model, el }) {
     const canvas = make("canvas", { ...rest });
     return { canvas, box: make("div", { class: `ddpm-film-card ${kind}` }, canvas) };
   };
+  let ground = "#fff";
   const paint = ({ canvas }, { p, g, s, f }) => {
     if (!sheets.length || !canvas.clientWidth) return;
     const { image, side } = sheets[f];
     const { pen, width, height } = crisp(canvas);
     pen.imageSmoothingQuality = "high";
     pen.drawImage(image, ...placeOf(film, side, p, g, s), side, side, 0, 0, width, height);
+    // In the dark a white ground would glare: it takes its card's grey. (CSS could blend them, at every frame again.)
+    pen.globalCompositeOperation = "multiply";
+    pen.fillStyle = ground;
+    pen.fillRect(0, 0, width, height);
+    pen.globalCompositeOperation = "source-over";
   };
 
   // ---- choices
@@ -134,6 +140,12 @@ export function render({ model, el }) {
   };
   const draw = () => {
     const { p, g, s, f } = now(), when = timeWords(times[f], f === last);
+    const inSeeds = model.get("rows") === "seeds", lines = linesOf(film, model.get("rows"), p, s);
+    // All pictures first, and only then words and classes: a size that is asked for after a change is laid out anew.
+    ground = getComputedStyle(large.box).backgroundColor;
+    paint(large, { p, g, s, f });
+    strip.forEach((one, k) => paint(one, { p, g, s, f: k }));
+    cells.forEach((line, k) => line.forEach((one, column) => paint(one, { ...lines[k], g: column, f })));
     prompt.show(p);
     seed.show(s);
     scale.refresh();
@@ -141,16 +153,10 @@ export function render({ model, el }) {
     what.textContent = prompts[p];
     what.lang = languageOf(prompts[p]) ?? "";
     large.canvas.setAttribute("aria-label", `${prompts[p]}: guidance scale ${scales[g]}, seed ${seeds[s]}, ${when}`);
-    paint(large, { p, g, s, f });
-    strip.forEach((one, k) => {
-      paint(one, { p, g, s, f: k });
-      one.frame.classList.toggle("ddpm-film-here", k === f);
-    });
-    const inSeeds = model.get("rows") === "seeds", lines = linesOf(film, model.get("rows"), p, s);
+    strip.forEach((one, k) => one.frame.classList.toggle("ddpm-film-here", k === f));
     cells.forEach((line, k) => line.forEach((one, column) => {
-      const mine = lines[k];
-      paint(one, { ...mine, g: column, f });
-      one.canvas.setAttribute("aria-label", `${inSeeds ? `seed ${seeds[mine.s]}` : prompts[mine.p]}, scale ${scales[column]}, ${when}`);
+      const name = inSeeds ? `seed ${seeds[lines[k].s]}` : prompts[lines[k].p];
+      one.canvas.setAttribute("aria-label", `${name}, scale ${scales[column]}, ${when}`);
       one.box.classList.toggle("ddpm-film-here", column === g && k === (inSeeds ? s : p));
     }));
     heads.forEach((head, k) => head.classList.toggle("ddpm-film-same", k === g));
