@@ -1,6 +1,9 @@
 """A page with the pipeline's figure, a tiny pipeline and the files it loads, as the built site has them."""
 
+import fcntl
 import gzip
+import logging
+import os
 import sys
 from pathlib import Path
 
@@ -62,28 +65,38 @@ def write_page(target: Path, pipeline: Path, **options) -> None:
     network.mkdir(parents=True)
     for name in ("ort.wasm.bundle.min.mjs", "ort-wasm-simd-threaded.wasm"):
         whole = (vendor.STATIC / "network" / name).read_bytes()
-        (network / name).write_bytes(whole) if name.endswith("mjs") else None
-        (network / f"{name}.gz").write_bytes(gzip.compress(whole, 6))
+        packed = name.endswith(".wasm")
+        (network / (f"{name}.gz" if packed else name)).write_bytes(gzip.compress(whole, 6) if packed else whole)
     site.pack_pipeline(pipeline, network / pipeline.name)
 
 
 @pytest.fixture(scope="session")
 def tiny_folder(tmp_path_factory):
-    """A pipeline in diffusers' format with random weights and its graphs, made once for all files of tests."""
-    folder = tmp_path_factory.getbasetemp() / "pipelines" / "tiny"
-    if not folder.exists():
-        write_pipeline(folder)
-        export_pipeline(folder)
+    """A pipeline in diffusers' format with random weights and its graphs, made once for all files and workers."""
+    base = tmp_path_factory.getbasetemp()
+    base = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    folder = base / "pipelines" / "tiny"
+    with open(base / "pipelines.lock", "w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        if not (folder / "page" / "decoder.onnx").exists():
+            logging.disable(logging.DEBUG)  # pytest would keep every line of torch's trace, and double the time
+            write_pipeline(folder)
+            export_pipeline(folder)
+            logging.disable(logging.NOTSET)
     return folder
 
 
 @pytest.fixture(scope="session")
 def pipeline_address(tmp_path_factory, tiny_folder):
-    """The page's address; bare.html is the same page in a place where the files are not."""
+    """The page's address. Beside it: bare.html, in a place where the files are not; two.html with the figure twice;
+    blank.html, and the module alone."""
     target = tmp_path_factory.mktemp("pipeline-page")
     write_page(target, tiny_folder, steps=4)
-    bare = HEAD.replace("./", "nowhere/") + make_figure(tiny_folder).html()
-    (target / "bare.html").write_text(bare, encoding="utf-8")
+    figure = make_figure(tiny_folder, steps=2)
+    (target / "bare.html").write_text(HEAD.replace("./", "nowhere/") + figure.html(), encoding="utf-8")
+    (target / "two.html").write_text(HEAD + 2 * figure.html(), encoding="utf-8")
+    (target / "blank.html").write_text(HEAD, encoding="utf-8")
+    (target / "PipelineInPage.js").write_text(figure._esm, encoding="utf-8")
     with site.serving(target) as address:
         yield address
 

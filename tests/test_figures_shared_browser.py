@@ -5,6 +5,7 @@ import pytest
 
 from tests.figures_page import address, control, figure, folder, make_figures, opened, pixels, time_of, until
 from tests.page_measures import GRAVE, told, violations
+from tests.pipeline_page import make_figure, pipeline_address, tiny_folder
 from tests.prompt_film_page import film_address, film_figure, films
 
 # Counts what a module takes hold of outside its own box: listeners, observers, frames, listeners of the model.
@@ -86,6 +87,21 @@ def test_a_figure_that_is_disposed_of_leaves_nothing_behind(open_page, request, 
     page.evaluate("() => live.dispose()")
     page.wait_for_function("() => held.frames.size === 0")
     assert page.evaluate(HELD) == NOTHING
+    assert log.errors == []
+
+
+def test_a_pipeline_that_is_disposed_of_while_it_draws_leaves_nothing_behind(open_page, pipeline_address, tiny_folder):
+    page, log = open_page(f"{pipeline_address}/blank.html")
+    page.wait_for_function("() => true")
+    page.evaluate(WATCHED)
+    page.evaluate(LIVE, ["PipelineInPage", make_figure(tiny_folder, steps=50).state()])
+    control(page, "load").click()
+    page.wait_for_function("() => live.el.querySelector('[role=status]').textContent.startsWith('Step 2 ')")
+    assert len(page.workers) == 1 and page.evaluate(HELD)["observers"] == 1
+    page.evaluate("() => live.dispose()")
+    page.wait_for_function("() => held.frames.size === 0")
+    assert page.evaluate(HELD) == NOTHING
+    until(page, lambda: page.workers == [])
     assert log.errors == []
 
 

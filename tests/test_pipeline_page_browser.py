@@ -38,7 +38,9 @@ def says(page):
 
 
 def tokens(page):
-    return page.locator(".ddpm-token").evaluate_all("all => all.map((li) => [...li.children].map((c) => c.textContent))")
+    """(letters, number) of every token shown."""
+    each = "all => all.map((li) => [...li.children].map((part) => part.textContent))"
+    return page.locator(".ddpm-token").evaluate_all(each)
 
 
 def large(page):
@@ -95,8 +97,11 @@ def test_a_guided_picture_is_diffusers_own(opened, tiny_folder):
     control(page, "prompt").fill("熊猫，blob 风格")
     control(page, "prompt").press("Enter")
     other = picture(page, 2)
-    assert other["negative"] == "blue heart"
-    for one in (drawn, other):
+    control(page, "scale").fill("1")
+    control(page, "draw").click()
+    plain = picture(page, 3)
+    assert (other["negative"], plain["scale"]) == ("blue heart", 1)
+    for one in (drawn, other, plain):
         last = torch.tensor(one["frames"][-1]["picture"]).reshape(3, 32, 32)
         again = redraw(tiny_folder, one)
         assert (last.clamp(-1, 1) - again).abs().max() < 1e-2 and again.std() > 0.05
@@ -133,6 +138,23 @@ def test_settings_count_and_the_film_is_seen_frame_by_frame(opened):
     control(page, "steps").fill("2")
     control(page, "style-3d").check()
     assert picture(page, 3)["prompt"] == "red apple, 3d style"
+    assert log.foreign == [] and log.errors == []
+
+
+def test_two_on_one_page_do_not_meet(open_page, pipeline_address):
+    page, log = open_page(f"{pipeline_address}/two.html")
+    one, two = page.locator("figure").nth(0), page.locator("figure").nth(1)
+    control(two, "style-blob").check()
+    assert control(one, "style-noto").is_checked() and control(one, "prompt").input_value() == "red apple, noto style"
+    assert control(two, "prompt").input_value() == "red apple, blob style"
+    for figure in (one, two):
+        control(figure, "load").click()
+    for figure in (one, two):
+        until(page, lambda: "U-Net was asked 2 times" in figure.locator(".ddpm-net-says").inner_text(), WAIT)  # noqa: B023
+    assert page.evaluate("() => document.querySelectorAll('[id]').length") == 0
+    blank, _ = open_page(f"{pipeline_address}/blank.html")
+    names = "() => Object.getOwnPropertyNames(window)"
+    assert set(page.evaluate(names)) == set(blank.evaluate(names))
     assert log.foreign == [] and log.errors == []
 
 

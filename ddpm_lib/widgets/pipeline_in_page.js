@@ -182,7 +182,11 @@ export function render({ model, el }) {
     strip.box);
   body.append(prompt.label, tokens.box, make("div", { class: "ddpm-row" }, make("span", { class: "ddpm-kind" }, "style"),
     style.box), offers, gate, stageBox, says);
-  if (inTheWay()) { load.hidden = true; tell(inTheWay()); }
+  if (inTheWay()) {
+    load.hidden = true;
+    gate.hidden = !figure; // with neither still nor button it would be an empty box
+    tell(inTheWay());
+  }
   setPrompt(state.prompt);
   show(-1);
   refresh();

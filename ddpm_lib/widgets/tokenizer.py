@@ -7,9 +7,7 @@ from pathlib import Path
 import numpy as np
 
 # The rules that clip_tokenizer.js follows; a tokenizer with others would get other tokens there than here.
-SPLIT = (
-    r"<\|startoftext\|>|<\|endoftext\|>|'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+"  # of words
-)
+SPLIT = r"<\|startoftext\|>|<\|endoftext\|>|'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+"  # of words
 WORD_END = "</w>"
 
 
