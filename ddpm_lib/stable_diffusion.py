@@ -14,14 +14,20 @@ from .denoisers import Denoiser
 from .runtime import device, is_full_run
 from .schedules import Schedule
 
+SHIPPED = Path(__file__).parent / "weights" / "emoji-diffusion"
+
 
 def find_pipeline(model: str):
-    """diffusers' pipeline called `model` (an id, or a folder that holds one) on this machine's GPU, or None.
+    """diffusers' pipeline called `model` on this machine's GPU, or None.
+
+    model: "emoji-diffusion", the book's own, which is always here; or an id, or a folder that holds a pipeline.
 
     None comes with one printed message: what is missing, what would happen, how to get it. Half precision on
     CUDA, float32 elsewhere; a CPU takes minutes a picture and is used for a folder only. Only a full run
     (runtime.is_full_run) may fetch weights, about 5 GB, and not under HF_HUB_OFFLINE=1.
     """
+    if model == SHIPPED.name:
+        return load_pipeline(SHIPPED)
     where = device()
     if where.type == "cpu" and not Path(model).is_dir():
         print(

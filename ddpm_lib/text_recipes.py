@@ -4,9 +4,8 @@ python -m ddpm_lib.recipes emoji-diffusion-small --data FOLDER does all of it on
 emoji and with wider networks, wants a GPU. A stage that is finished is not done again.
 """
 
-import hashlib
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -16,6 +15,7 @@ from torch import Tensor
 
 from .checkpoints import load, read_header
 from .data.captions import NATURE, SIMPLE, Emoji, captions_of, keep_out, names_of, pictures_of, read_emoji, repeats
+from .data.kept_out import fingerprint, write_kept_out
 from .data.sheets import GROUPS
 from .latents import autoencoder_loss, decode, encode, psnr, settle_scale
 from .models.latent import ImageAutoencoder, TextDenoiser
@@ -132,7 +132,7 @@ def run_text_to_image(plan: TextToImage, recipe_class, out: Path, root: str | No
         "plan": plan.name,
         "parts": list(plan.parts),
         "images": len(known),
-        "kept_out": sorted(e.pair for e in unseen),
+        "kept_out": len(unseen),
         "kept_out_sha256": fingerprint(e.pair for e in unseen),
         "latents": scale,
         "psnr_kept_out": round(psnr(seen, pictures(False)), 2),
@@ -140,13 +140,9 @@ def run_text_to_image(plan: TextToImage, recipe_class, out: Path, root: str | No
         "denoiser": read_header(path)["card"],
     }
     assemble(folder, coder, tokenizer, trained.text_encoder, trained.unet, schedule)
+    write_kept_out(folder, unseen, pictures(False))
     (folder / "training.json").write_text(json.dumps(facts, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     return folder
-
-
-def fingerprint(pairs: Iterable[str]) -> str:
-    """sha256 of the pairs, sorted, one a line: by it anyone can tell whether two lists are the same."""
-    return hashlib.sha256("".join(f"{pair}\n" for pair in sorted(pairs)).encode()).hexdigest()
 
 
 def halves(plan: TextToImage, root: str | None = None) -> tuple[list[Emoji], list[Emoji]]:

@@ -34,6 +34,7 @@ MAY_IMPORT = {
     "checkpoints": {"models", "schedules"},
     "export": {"checkpoints", "models"},
     "export_pipeline": {"export"},
+    "attention": set(),
     "latents": set(),
     "words": set(),
     "word_judge": {"checkpoints", "data", "models", "runtime"},

@@ -26,7 +26,7 @@ def load_cifar10(root: str | Path | None = None, train: bool = True) -> tuple[Te
     if sheets:
         import numpy as np
 
-        pixels = torch.cat([_cut(_open(sheet), 32) for sheet in sheets])
+        pixels = torch.cat([cut(open_picture(sheet), 32) for sheet in sheets])
         labels = torch.from_numpy(np.load(root / "cifar10" / f"{split}_labels.npy", allow_pickle=False)).long()
     else:
         pixels, labels = _torchvision_cifar10(root, train)
@@ -70,7 +70,7 @@ def emoji_pixels(folder: Path, vendor: str, rows: list[int], side: int) -> Tenso
     """(len(rows), 3, side, side) in [−1, 1]: pictures of one vendor's sheet on white. side: a divisor of 64."""
     if side < 1 or 64 % side:
         raise ValueError(f"side must divide 64, got {side}.")
-    pixels = _cut(_open(folder / f"{vendor}.webp"), 64)[rows].float()
+    pixels = cut(open_picture(folder / f"{vendor}.webp"), 64)[rows].float()
     # On white: what is transparent has no colour of its own. Averaged only then, or edges would turn dark.
     alpha = pixels[..., 3:] / 255
     colour = (pixels[..., :3] * alpha + 255 * (1 - alpha)).permute(0, 3, 1, 2)
@@ -93,7 +93,7 @@ def _root(root: str | Path | None) -> Path:
     return Path(root or os.environ.get("DDPM_DATA") or Path.home() / ".cache" / "ddpm_lib")
 
 
-def _open(sheet: Path) -> Tensor:
+def open_picture(sheet: Path) -> Tensor:
     """The (height, width, channels) bytes of a picture."""
     import numpy as np
     from PIL import Image
@@ -105,7 +105,7 @@ def _open(sheet: Path) -> Tensor:
         raise ValueError(f"{sheet} cannot be read as a picture ({error}); fetch it again.") from error
 
 
-def _cut(sheet: Tensor, side: int) -> Tensor:
+def cut(sheet: Tensor, side: int) -> Tensor:
     """(rows · side, columns · side, channels) → (rows · columns, side, side, channels), in reading order."""
     height, width, channels = sheet.shape
     tiles = sheet.reshape(height // side, side, width // side, side, channels).transpose(1, 2)

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from ..checkpoints import WEIGHTS, load
 from ..data.captions import STYLES, Emoji, pictures_of, prompt, read_emoji
+from ..data.kept_out import load_kept_out
 from ..guidance import guide
 from ..latents import decode, encode, psnr
 from ..runtime import device
@@ -57,7 +58,7 @@ def prepare(folder: Path, options: argparse.Namespace) -> Bench:
     """Everything in memory: the pipeline, the judge, the real emoji of the groups that the model was trained on."""
     card = load_card(folder)
     emoji = read_emoji(options.data, tuple(card["parts"]))
-    kept = set(card["kept_out"])
+    kept = {e.pair for e in load_kept_out(folder)[0]}
     if not kept <= {e.pair for e in emoji} or len(emoji) != card["images"] + len(kept):
         raise ValueError("the emoji at hand are not those that the model was trained on: their number differs.")
     images = pictures_of(emoji, options.data)
@@ -156,14 +157,15 @@ def measure_negative(bench: Bench, options: argparse.Namespace, record: Record) 
 
     Unit of the shift: the distance from the mean colour of real hearts of this colour to that of all real hearts.
     """
-    hearts = [e for e in bench.gallery.emoji if e.label_en in [f"{colour} heart" for colour in COLOURS]]
+    colours = [c for c in COLOURS if f"{c} heart" in bench.gallery.labels]
+    hearts = [e for e in bench.gallery.emoji if e.label_en in [f"{colour} heart" for colour in colours]]
     where = {e.pair: i for i, e in enumerate(bench.gallery.emoji)}
 
     def mean_colour(rows: list[Emoji]) -> Tensor:
         return ink_colour(bench.images[[where[e.pair] for e in rows]]).mean(0)
 
     everywhere = mean_colour(hearts)
-    for colour in COLOURS:
+    for colour in colours:
 
         def shift(colour: str = colour) -> dict:
             here = mean_colour([e for e in hearts if e.label_en == f"{colour} heart"])
