@@ -138,6 +138,11 @@ def test_settings_count_and_the_film_is_seen_frame_by_frame(opened):
     control(page, "steps").fill("2")
     control(page, "style-3d").check()
     assert picture(page, 3)["prompt"] == "red apple, 3d style"
+    assert not np.array_equal(large(page), end)
+    until(page, lambda: control(page, "drawn").count() == 3)
+    control(page, "drawn").nth(1).press("Enter")  # the one before comes back, with what it was asked by
+    assert np.array_equal(large(page), end) and control(page, "seed").input_value() == "1"
+    assert control(page, "prompt").input_value() == "red apple, noto style" and control(page, "style-noto").is_checked()
     assert log.foreign == [] and log.errors == []
 
 

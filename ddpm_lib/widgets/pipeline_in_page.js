@@ -5,10 +5,11 @@ import { megabytes, obstacle } from "./network_film.js";
 import { clipTokenizer } from "./clip_tokenizer.js";
 import { drawPicture, readWords, speaksChinese, styleOf, withStyle } from "./pipeline_film.js";
 import { startPipeline } from "./pipeline_worker.js";
-import { frameStrip, paintPicture, textField, tokenList, wordChoice } from "./pipeline_parts.js";
+import { frameStrip, paintPicture, shelf, textField, tokenList, wordChoice } from "./pipeline_parts.js";
 
 const FRAMES = 8;
 const FRAMES_A_SECOND = 3;
+const SHELF = 12; // pictures kept to compare
 
 export function render({ model, el }) {
   const body = stage(el, model), figure = el.closest("figure.ddpm-figure");
@@ -119,6 +120,7 @@ export function render({ model, el }) {
       tell(`“${asked.prompt}”, guidance ${asked.scale}, seed ${asked.seed}: ${seconds.toFixed(1)} s, in which the U-Net`
         + ` was asked ${calls === 1 ? "once" : `${calls} times`}, ${format.short(ms / calls)} ms each.`);
       const detail = { ...asked, frames, calls, ms: ms / calls, seconds };
+      drawnSoFar.put(detail);
       body.dispatchEvent(new CustomEvent("ddpm:picture", { bubbles: true, detail }));
     } catch (error) {
       if (!mine.stopped) tell(`${error.message} What was drawn so far is kept.`);
@@ -134,6 +136,18 @@ export function render({ model, el }) {
     refresh();
   }
 
+  // A film from the shelf, with what it was asked by.
+  const drawnSoFar = shelf(SHELF, ({ frames: kept, prompt: words, negative: others, scale: s, steps, seed: z }) => {
+    stop();
+    player.stop();
+    Object.assign(state, { negative: others, scale: s, steps, seed: z });
+    negative.field.value = others;
+    setPrompt(words);
+    [frames, drawn] = [kept, words];
+    show(frames.length - 1);
+    refresh();
+    tell(`“${words}”, guidance ${s}, ${steps} steps, seed ${z}, as it was drawn before.`);
+  });
   function again() {
     stop();
     draw();
@@ -179,7 +193,7 @@ export function render({ model, el }) {
     make("div", { class: "ddpm-pipe-controls" }, negative.label, scale.label, count.label,
       make("div", { class: "ddpm-row" }, make("label", { class: "ddpm-choice" }, make("span", {}, "seed"), seed), another),
       make("div", { class: "ddpm-row" }, drawButton, playButton)),
-    strip.box);
+    strip.box, drawnSoFar.box);
   body.append(prompt.label, tokens.box, make("div", { class: "ddpm-row" }, make("span", { class: "ddpm-kind" }, "style"),
     style.box), offers, gate, stageBox, says);
   if (inTheWay()) {

@@ -79,3 +79,19 @@ export function frameStrip(count, side, pick) {
     ...cells.map((cell) => cell.button));
   return { box, show };
 }
+
+// The last pictures drawn, newest first, each a button; pick(film) hears which film is to come back.
+export function shelf(most, pick) {
+  const box = make("div", { class: "ddpm-shelf", role: "group", "aria-label": "pictures drawn so far", hidden: true },
+    make("span", {}, "drawn so far"));
+  function put(film) {
+    const canvas = make("canvas", { class: "ddpm-frame-picture" });
+    paintPicture(canvas, film.frames.at(-1).picture);
+    const says = `“${film.prompt}”, guidance ${film.scale}, ${film.steps} steps, seed ${film.seed}`;
+    box.firstChild.after(make("button", { type: "button", title: says, "aria-label": says, "data-control": "drawn",
+      onclick: () => pick(film) }, canvas));
+    while (box.children.length > most + 1) box.lastChild.remove();
+    box.hidden = box.children.length < 3; // one picture alone is the one that is seen large
+  }
+  return { box, put };
+}
