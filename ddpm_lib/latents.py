@@ -31,17 +31,16 @@ def encode(coder: nn.Module, images: Tensor, batch_size: int = 64) -> Tensor:
 
     coder: diffusers' AutoencoderKL; images: (N, 3, side, side) in [−1, 1].
     """
-    where = next(coder.parameters()).device
-    parts = [coder.encode(x.to(where)).latent_dist.mean.cpu() for x in images.split(batch_size)]
+    like = next(coder.parameters())  # on a GPU in half precision, elsewhere in single
+    parts = [coder.encode(x.to(like)).latent_dist.mean.float().cpu() for x in images.split(batch_size)]
     return torch.cat(parts) * coder.config.scaling_factor
 
 
 @torch.no_grad()
 def decode(coder: nn.Module, latents: Tensor, batch_size: int = 64) -> Tensor:
     """(N, 3, side, side) pictures in [−1, 1] from latents as encode gives them."""
-    where = next(coder.parameters()).device
-    scaled = latents / coder.config.scaling_factor
-    return torch.cat([coder.decode(z.to(where)).sample.cpu() for z in scaled.split(batch_size)]).clamp(-1, 1)
+    like, scaled = next(coder.parameters()), latents / coder.config.scaling_factor
+    return torch.cat([coder.decode(z.to(like)).sample.float().cpu() for z in scaled.split(batch_size)]).clamp(-1, 1)
 
 
 @torch.no_grad()

@@ -24,7 +24,7 @@ from .run_ends import exit_code
 from .run_pictures import draw
 from .runs import run
 from .schedules import Schedule, linear_schedule
-from .text_recipes import TEXT_TO_IMAGE, run_judge, run_text_to_image
+from .text_recipes import JUDGE, TEXT_TO_IMAGE, run_judge, run_text_to_image
 
 
 @dataclass(frozen=True)
@@ -127,7 +127,7 @@ def main(arguments: list[str] | None = None) -> int:
         prog="python -m ddpm_lib.recipes",
         description="Train a model from its recipe. On several GPUs: accelerate launch -m ddpm_lib.recipes NAME …",
     )
-    judges = [f"{name}-classifier" for name in [*JUDGES, *TEXT_TO_IMAGE]]
+    judges = [*(f"{name}-classifier" for name in JUDGES), JUDGE]
     parser.add_argument("name", choices=[*RECIPES, *TEXT_TO_IMAGE, "folder", *judges])
     parser.add_argument("--steps", type=_at_least_one, help="fewer (or more) optimiser steps than the recipe's")
     parser.add_argument("--out", type=Path, default=Path("runs"), help="folder for NAME.safetensors and NAME.run/")
@@ -141,9 +141,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--no-pictures", action="store_true", help="no sheet of samples, no loss at each time")
     parser.add_argument("--tracker", choices=["tensorboard"], help="log loss and speed there as well")
     options = parser.parse_args(arguments)
-    plan = TEXT_TO_IMAGE.get(options.name.removesuffix("-classifier"))
-    if plan and options.name.endswith("-classifier"):
-        return exit_code(partial(run_judge, plan, options.out, options.data))
+    if options.name == JUDGE:
+        return exit_code(partial(run_judge, options.out, options.data))
     if options.name.endswith("-classifier"):
         return exit_code(partial(run_classifier, options.name, options.out, options.data))
     return exit_code(partial(_run_as_asked, options))

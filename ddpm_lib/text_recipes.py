@@ -69,6 +69,8 @@ SMALL = TextToImage("emoji-diffusion-small", SIMPLE, NATURE, small_autoencoder, 
 FULL = TextToImage("emoji-diffusion", GROUPS, GROUPS, wide_autoencoder, 12_000, 64, wide_denoiser, 40_000, 256,
                    coder_lr=1e-3)  # fmt: skip
 
+JUDGE = "emoji-words-classifier"
+
 TEXT_TO_IMAGE = {plan.name: plan for plan in [SMALL, FULL]}
 
 
@@ -153,9 +155,12 @@ def halves(plan: TextToImage, root: str | None = None) -> tuple[list[Emoji], lis
     return [e for e in emoji if e.pair not in kept], [e for e in emoji if e.pair in kept]
 
 
-def run_judge(plan: TextToImage, out: Path, root: str | None = None) -> Path:
-    """Train the judge of a plan's emoji; returns OUT/NAME-classifier.safetensors."""
-    return run_word_judge(f"{plan.name}-classifier", *halves(plan, root), out, root)
+def run_judge(out: Path, root: str | None = None) -> Path:
+    """Train the judge of all plans, on all emoji but what any of them keeps out; returns its file in OUT."""
+    kept = {e.pair for plan in TEXT_TO_IMAGE.values() for e in halves(plan, root)[1]}
+    emoji = read_emoji(root)
+    known, unseen = [e for e in emoji if e.pair not in kept], [e for e in emoji if e.pair in kept]
+    return run_word_judge(JUDGE, known, unseen, out, root)
 
 
 def is_finished(path: Path, steps: int) -> bool:

@@ -29,8 +29,8 @@ def numbers_of(emoji: list[Emoji]) -> tuple[Tensor, list[str]]:
 
 
 def word_classifier(labels: int) -> Classifier:
-    """(batch, 3, 64, 64) → logits of `labels` labels and, after them, of the five vendors; 128 features."""
-    return Classifier(3, 64, labels + len(VENDORS), widths=(16, 32, 64, 128), strides=(2, 2, 2, 2))
+    """(batch, 3, 64, 64) → logits of `labels` labels and, after them, of the five vendors; 96 features."""
+    return Classifier(3, 64, labels + len(VENDORS), widths=(16, 32, 64, 128), strides=(2, 2, 2, 2), features=96)
 
 
 def train_word_judge(
@@ -41,12 +41,12 @@ def train_word_judge(
     torch.manual_seed(0)  # dropout
     where, model = next(model.parameters()).device, model.train()
     batches = len(images) // batch_size
-    optimiser = torch.optim.AdamW(model.parameters(), lr=lr, weight_decay=0.05)
+    optimiser = torch.optim.AdamW(model.parameters(), lr=lr, weight_decay=0.02)
     rates = torch.optim.lr_scheduler.OneCycleLR(optimiser, lr, total_steps=num_epochs * batches)
     for epoch in range(num_epochs):
         total = 0.0
         for batch in torch.randperm(len(images), generator=generator)[: batches * batch_size].split(batch_size):
-            x = worn(jitter(images[batch], 5, False, generator), generator).to(where)
+            x = worn(jitter(images[batch], 4, False, generator), generator).to(where)
             loss = two_answers(model(x), numbers[batch].to(where))
             optimiser.zero_grad()
             loss.backward()
@@ -63,10 +63,10 @@ def two_answers(logits: Tensor, numbers: Tensor) -> Tensor:
 
 
 def worn(images: Tensor, generator: torch.Generator | None = None) -> Tensor:
-    """The images (batch, 3, side, side), a half of them blurred by two pixels, all with a little noise."""
+    """The images (batch, 3, side, side), a third of them blurred by two pixels, all with a little noise."""
     soft = F.interpolate(F.avg_pool2d(images, 2), scale_factor=2, mode="bilinear", align_corners=False)
-    blurred = torch.rand(len(images), 1, 1, 1, generator=generator) < 0.5
-    strength = 0.15 * torch.rand(len(images), 1, 1, 1, generator=generator)
+    blurred = torch.rand(len(images), 1, 1, 1, generator=generator) < 0.33
+    strength = 0.1 * torch.rand(len(images), 1, 1, 1, generator=generator)
     return torch.where(blurred, soft, images) + strength * torch.randn(images.shape, generator=generator)
 
 
@@ -111,7 +111,7 @@ class Gallery:
 
 
 def run_word_judge(
-    name: str, known: list[Emoji], unseen: list[Emoji], out: Path, root: str | None = None, num_epochs: int = 70
+    name: str, known: list[Emoji], unseen: list[Emoji], out: Path, root: str | None = None, num_epochs: int = 45
 ) -> Path:
     """Train the judge on the emoji that training may see, test it on those kept out; OUT/NAME.safetensors."""
     emoji, started = known + unseen, time.time()

@@ -118,7 +118,7 @@ def test_the_large_plans_fit_into_what_may_ship():
 @pytest.fixture(scope="module")
 def judged(out, root):
     """The folder of weights, with the judge beside it."""
-    run_word_judge("tiny-classifier", *halves(PLAN, root), out, root, num_epochs=25)
+    run_word_judge(text_to_image.JUDGE, *halves(PLAN, root), out, root, num_epochs=25)
     return out
 
 
@@ -126,11 +126,11 @@ def test_the_judge_tells_shapes_and_says_how_well(judged, root):
     from ddpm_lib.data.captions import pictures_of
 
     known, unseen = halves(PLAN, root)
-    card = read_header(judged / "tiny-classifier.safetensors")["card"]
+    card = read_header(judged / f"{text_to_image.JUDGE}.safetensors")["card"]
     assert card["data"]["labels"] == 15
     assert card["test_accuracy_label"] > 4 / 15
     emoji = known + unseen
-    gallery = Gallery(load(judged / "tiny-classifier.safetensors")[0], emoji, pictures_of(emoji, root))
+    gallery = Gallery(load(judged / f"{text_to_image.JUDGE}.safetensors")[0], emoji, pictures_of(emoji, root))
     hits = gallery.hits(pictures_of(known, root), known)
     assert hits["label"].all() and hits["vendor"].all() and hits["label_top5"].all()
     others = gallery.hits(pictures_of(known, root), known[20:] + known[:20])

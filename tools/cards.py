@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 from ddpm_lib.checkpoints import WEIGHTS, available, load, read_header
+from tools import prompt_card
 from tools.results import section
 
 DRAWS = {
@@ -11,6 +12,7 @@ DRAWS = {
     "fashion": "clothes, 28 × 28 and grey, ten kinds or none",
     "cifar10": "small photographs, 32 × 32",
     "emoji": "emoji, 32 × 32, asked for by artist (vendor), by group, by both or by neither",
+    "emoji-words": "emoji, 64 × 64: the thing and the artist (vendor)",
 }
 DATA = {
     "digits": "MNIST (Y. LeCun, C. Cortes, C. J. C. Burges; CC BY-SA 3.0), read through torchvision",
@@ -19,6 +21,7 @@ DATA = {
     "emoji": "emoji of five sets: Noto Emoji and its older blobs (Google; Apache 2.0), Twemoji (Twitter, Inc and other"
     " contributors; CC BY 4.0), Fluent Emoji, 3D and flat (Microsoft; MIT)",
 }
+DATA["emoji-words"] = DATA["emoji"]
 JUDGES = "Distances are taken in the features of the book's own classifier: they are not Inception-FID and compare with"
 LIMITS = f"Made for teaching. It knows its training data and nothing else. {JUDGES} nobody else's numbers."
 
@@ -81,6 +84,7 @@ def quality(name: str) -> list[str]:
 
 
 def write(folder: Path = WEIGHTS) -> None:
+    prompt_card.write()
     for name in available():
         (folder / f"{name}.md").write_text(card(name), encoding="utf-8")
         print(folder / f"{name}.md")

@@ -59,7 +59,9 @@ def page(weights: Path = WEIGHTS) -> str:
         for stem, heading in ((name, title), (f"{name}-inception", f"{title}, Inception features")):
             if stem in files:
                 parts.append(section(heading, files[stem]))
-    return "\n".join([*parts, published_section()])
+    from tools import prompt_results  # it takes its columns from here
+
+    return "\n".join([*parts, *filter(None, [prompt_results.section()]), published_section()])
 
 
 def judges(weights: Path) -> str:

@@ -25,6 +25,7 @@ from ..word_judge import Gallery
 from .record import Record
 
 NAME = "emoji-diffusion"
+JUDGE = "emoji-words-classifier"
 BATCH = 64
 USUAL = {"scale": 4.0, "steps": 20}
 # Colours of hearts: what a negative prompt is asked to move away from.
@@ -62,7 +63,7 @@ def prepare(folder: Path, options: argparse.Namespace) -> Bench:
     if not kept <= {e.pair for e in emoji} or len(emoji) != card["images"] + len(kept):
         raise ValueError("the emoji at hand are not those that the model was trained on: their number differs.")
     images = pictures_of(emoji, options.data)
-    judge = load(WEIGHTS / f"{card['plan']}-classifier.safetensors")[0].to(device())
+    judge = load(WEIGHTS / f"{JUDGE}.safetensors")[0].to(device())
     known = [i for i, e in enumerate(emoji) if e.pair not in kept]
     order = torch.randperm(len(known), generator=torch.Generator().manual_seed(0)).tolist()
     asked = {
