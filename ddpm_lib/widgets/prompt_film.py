@@ -10,8 +10,8 @@ from torch import Tensor
 from . import encode
 from .figure import Figure
 
-ROOM, FOR_ENDS = 100_000, 72_000  # characters of the page: for all pictures, and of these at most for the ends
-ENDS = [92, 88, 84, 80, 76, 72, 68, 64, 60, 54, 48, 40]  # qualities
+ROOM, FOR_ENDS = 96_000, 68_000  # characters of the page: for all pictures, and of these at most for the ends
+ENDS = range(92, 38, -3)  # qualities
 # Of the moments before: what they may lose by shrinking (RMS, of values in [0, 1]), and their quality.
 BEFORE = [(0.01, 75), (0.015, 65), (0.02, 58), (0.025, 52), (0.03, 46), (0.035, 40), (0.04, 34), (0.05, 30), (0.06, 26),
           (0.07, 22), (0.08, 18), (0.1, 14), (0.14, 8)]  # fmt: skip
@@ -23,9 +23,9 @@ class PromptFilm(Figure):
     """Prompts × guidance scales × seeds: a film of each, and all of a prompt side by side, without a kernel.
 
     The ends of the films matter most, and are what one compares: they keep their size, in the best WebP that fits
-    into 72 kB of the page. The moments before are kept smaller and coarser. An early one is blurred anyway; a late one
+    into 68 kB of the page. The moments before are kept smaller and coarser. An early one is blurred anyway; a late one
     is nearly the end, and is kept as its difference from it. Whichever of the two loses less, the smallest side
-    that loses little is taken, and how little, the rest of 100 kB decides. So 6 prompts × 4 scales × 3 seeds ×
+    that loses little is taken, and how little, the rest of 96 kB decides. So 6 prompts × 4 scales × 3 seeds ×
     6 moments of 64 × 64 fit; Figure raises where even the coarsest is too much.
 
     frames: (prompts, scales, seeds, times, 3, side, side) in [−1, 1], as ddpm_lib.prompt_films.prompt_frames gives
