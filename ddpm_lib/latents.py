@@ -6,6 +6,7 @@ from torch.nn import functional as F
 
 EDGES = 1.0  # of the loss: how much the differences of neighbouring pixels count beside the pixels
 KL = 1e-3
+AT_ONCE = 64 * 64 * 64  # pixels that go through the autoencoder together, so that large pictures fit too
 
 
 def autoencoder_loss(model: nn.Module, schedule, x0: Tensor, *, label=None) -> Tensor:
@@ -26,19 +27,22 @@ def edge_error(a: Tensor, b: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def encode(coder: nn.Module, images: Tensor, batch_size: int = 64) -> Tensor:
+def encode(coder: nn.Module, images: Tensor) -> Tensor:
     """(N, channels, h, w) latents: the mean of each picture's Gaussian, times the coder's scaling factor.
 
-    coder: diffusers' AutoencoderKL; images: (N, 3, side, side) in [−1, 1].
+    coder: diffusers' AutoencoderKL; images: (N, 3, side, side) in [−1, 1]. Large pictures go one by one.
     """
+    batch_size = max(1, AT_ONCE // images[0, 0].numel())
     like = next(coder.parameters())  # on a GPU in half precision, elsewhere in single
     parts = [coder.encode(x.to(like)).latent_dist.mean.float().cpu() for x in images.split(batch_size)]
     return torch.cat(parts) * coder.config.scaling_factor
 
 
 @torch.no_grad()
-def decode(coder: nn.Module, latents: Tensor, batch_size: int = 64) -> Tensor:
+def decode(coder: nn.Module, latents: Tensor) -> Tensor:
     """(N, 3, side, side) pictures in [−1, 1] from latents as encode gives them."""
+    shrunk = 4 ** (len(coder.config.block_out_channels) - 1)  # pixels for each position of a latent
+    batch_size = max(1, AT_ONCE // (latents[0, 0].numel() * shrunk))
     like, scaled = next(coder.parameters()), latents / coder.config.scaling_factor
     return torch.cat([coder.decode(z.to(like)).sample.float().cpu() for z in scaled.split(batch_size)]).clamp(-1, 1)
 
