@@ -1,6 +1,7 @@
 """The tables of the text-to-image model, for the page of results and for its card."""
 
 import json
+from pathlib import Path
 
 from ddpm_lib.checkpoints import WEIGHTS
 from tools import results
@@ -54,9 +55,9 @@ def tables(found: dict) -> list[tuple[str, str, list[dict], dict]]:
     ]  # fmt: skip
 
 
-def section() -> str:
+def section(folder: Path = FOLDER) -> str:
     """All tables, or nothing where the model was not measured."""
-    path = FOLDER / "results.json"
+    path = folder / "results.json"
     if not path.exists():
         return ""
     found = json.loads(path.read_text())

@@ -61,7 +61,9 @@ def page(weights: Path = WEIGHTS) -> str:
                 parts.append(section(heading, files[stem]))
     from tools import prompt_results  # it takes its columns from here
 
-    return "\n".join([*parts, *filter(None, [prompt_results.section()]), published_section()])
+    return "\n".join(
+        [*parts, *filter(None, [prompt_results.section(weights / "emoji-diffusion")]), published_section()]
+    )
 
 
 def judges(weights: Path) -> str:

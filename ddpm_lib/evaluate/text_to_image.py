@@ -220,9 +220,7 @@ def measure_memory(bench: Bench, options: argparse.Namespace, record: Record) ->
     for name, rows in bench.asked.items():
         prompts = [prompt(bench.gallery.emoji[i]) for i in rows]
         same = {"what": f"samples, {name} prompts", "samples": len(prompts), **USUAL}
-        record.row(
-            "memory", same, lambda prompts=prompts: of(samples(bench, tuple(prompts), options.seeds[0], **USUAL))
-        )
+        record.row("memory", same, lambda asked=tuple(prompts): of(samples(bench, asked, options.seeds[0], **USUAL)))
 
 
 def measure_speed(bench: Bench, options: argparse.Namespace, record: Record) -> None:
