@@ -12,7 +12,9 @@ data, metrics, plots, widgets/   what goes in, how good it is, how it looks
 examples    what a network saw and said, digits under guidance: for the figures
 checkpoints, recipes             what ships, and how it was made
 simple      all of DDPM on one page
-stable_diffusion                 the pipeline of chapter 6
+words, latents, attention        text to image: tokens, the autoencoder's numbers, which word is heard where
+stable_diffusion                 pipelines in diffusers' format: found, loaded, driven by the samplers above
+text_recipes, word_judge         how the book's own was trained, and who judges it
 
 Here only the maths is imported; everything else by its module:
 from ddpm_lib.training import train. Importing this needs torch alone.

@@ -32,7 +32,7 @@ def find_pipeline(model: str):
     if where.type == "cpu" and not Path(model).is_dir():
         print(
             f"{model} is not loaded: there is no GPU here, and one picture would take minutes.\n"
-            "With a GPU the next cells draw 512 × 512 pictures in seconds. On Colab: Runtime, Change runtime type.\n"
+            "With a GPU it draws 512 × 512 pictures in seconds. On Colab: Runtime, Change runtime type.\n"
             "The weights are fetched once, about 5 GB; a folder that holds them may stand in place of the name."
         )
         return None
