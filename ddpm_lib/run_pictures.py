@@ -50,10 +50,10 @@ def draw_decoded(
     folder: Path, step: int, ema: nn.Module, schedule: Schedule, x0: Tensor, label: Tensor, coder: nn.Module
 ) -> None:
     """Write folder/STEP-samples.png: unguided samples for 24 of the captions (n, captions, tokens) of latents x0."""
-    few = torch.linspace(0, len(x0) - 1, min(24, len(x0))).long()
-    noise = torch.randn(x0[few].shape, generator=torch.Generator().manual_seed(0))
-    denoise = Denoiser(ema, schedule, label=label[few].to(next(ema.parameters()).device))
-    latents = last(sample_dpmpp(denoise, schedule, noise.to(x0.device), schedule.logsnr_times(12))).x
+    few, device = torch.linspace(0, len(x0) - 1, min(24, len(x0))).long(), next(ema.parameters()).device
+    noise = torch.randn(x0[few].shape, generator=torch.Generator().manual_seed(0)).to(device)
+    denoise = Denoiser(ema, schedule, label=label[few].to(device))
+    latents = last(sample_dpmpp(denoise, schedule, noise, schedule.logsnr_times(12))).x
     _write(folder / f"{step:08d}-samples.png", show_images(decode(coder, latents), columns=8))
 
 

@@ -5,6 +5,7 @@ emoji and with wider networks, wants a GPU. A stage that is finished is not done
 """
 
 import json
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
@@ -21,6 +22,7 @@ from .latents import autoencoder_loss, decode, encode, psnr, settle_scale
 from .models.latent import ImageAutoencoder, TextDenoiser
 from .run_pictures import draw_decoded, draw_pairs
 from .runs import run
+from .runtime import device
 from .schedules import cosine_schedule
 from .stable_diffusion import assemble
 from .word_judge import run_word_judge
@@ -66,7 +68,7 @@ def wide_denoiser() -> TextDenoiser:
 SMALL = TextToImage("emoji-diffusion-small", SIMPLE, NATURE, small_autoencoder, 2_200, 16, small_denoiser, 6_800, 32)
 
 # For half an hour of a large GPU: all 8,000 emoji.
-FULL = TextToImage("emoji-diffusion", GROUPS, GROUPS, wide_autoencoder, 12_000, 64, wide_denoiser, 40_000, 256,
+FULL = TextToImage("emoji-diffusion", GROUPS, GROUPS, wide_autoencoder, 12_000, 64, wide_denoiser, 30_000, 256,
                    coder_lr=1e-3)  # fmt: skip
 
 JUDGE = "emoji-words-classifier"
@@ -101,7 +103,7 @@ def run_text_to_image(plan: TextToImage, recipe_class, out: Path, root: str | No
     path = Path(out) / f"{coder_recipe.name}.safetensors"
     if not is_finished(path, coder_recipe.num_steps):
         run(coder_recipe, out, root, resume=resume, **options)
-    coder = load(path)[0].coder
+    coder = load(path)[0].coder.to(device())
     scale = settle_scale(coder, pictures(True))
     tokenizer = train_tokenizer([c for e in known for c in captions_of(e, names)])
     network = plan.denoiser().config
@@ -127,8 +129,10 @@ def run_text_to_image(plan: TextToImage, recipe_class, out: Path, root: str | No
     path = Path(out) / f"{recipe.name}.safetensors"
     if not is_finished(path, recipe.num_steps):
         run(recipe, out, root, resume=resume, **options)
-    trained, schedule = load(path)
     folder = Path(out) / "emoji-diffusion"
+    if os.environ.get("RANK", "0") != "0":
+        return folder  # of several processes the first writes
+    trained, schedule = load(path)
     seen = decode(coder, encode(coder, pictures(False)))
     facts = {
         "plan": plan.name,
