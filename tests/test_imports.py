@@ -45,6 +45,7 @@ MAY_IMPORT = {
         "models",
         "run_pictures",
         "runs",
+        "runtime",
         "schedules",
         "stable_diffusion",
         "word_judge",
