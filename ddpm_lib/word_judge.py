@@ -1,4 +1,4 @@
-"""The judge of text-to-image: does a picture show the thing that was asked for, in the style that was asked for?
+"""The judge of text-to-image: which thing a picture shows, and in whose style.
 
 A classifier of labels and vendors, trained on real emoji alone and apart from the model it judges. Pictures are then
 compared in its features: the real emoji nearest to a sample says what the sample shows.
