@@ -96,6 +96,9 @@ def assemble(folder: str | Path, coder, tokenizer, text_encoder, unet, schedule:
     parts = (coder.half(), text_encoder.half(), tokenizer, unet.half(), scheduler)
     pipe = StableDiffusionPipeline(*parts, safety_checker=None, feature_extractor=None, requires_safety_checker=False)
     pipe.save_pretrained(folder, safe_serialization=True)
+    # transformers would open the text encoder in the precision it was stored in, diffusers opens the rest in float32.
+    config = Path(folder, "text_encoder", "config.json")
+    config.write_text(json.dumps({**json.loads(config.read_text()), "dtype": "float32"}, indent=2) + "\n")
 
 
 def load_pipeline(folder: str | Path):

@@ -104,7 +104,7 @@ def rates(bench: Bench, rows: list[int], seeds: list[int], language: str, scale:
     emoji = [bench.gallery.emoji[i] for i in rows]
     prompts, found = [prompt(e, language) for e in emoji], []
     for seed in seeds:
-        hits = bench.gallery.hits(samples(bench, tuple(prompts), seed, scale, steps), emoji)
+        hits = bench.gallery.hits(samples(bench, tuple(prompts), seed, scale=scale, steps=steps), emoji)
         found.append({name: value.double().mean().item() for name, value in hits.items()})
     return over_seeds(found)
 
@@ -123,10 +123,12 @@ def measure_bounds(bench: Bench, options: argparse.Namespace, record: Record) ->
         emoji, real = [gallery.emoji[i] for i in rows], bench.images[rows]
 
         def chance(emoji: list[Emoji] = emoji) -> dict:
-            shuffled = torch.randperm(len(gallery.emoji), generator=torch.Generator().manual_seed(0))
-            drawn = [bench.images[shuffled[i : i + len(emoji)]] for i in range(0, 10 * len(emoji), len(emoji))]
-            hits = [gallery.hits(some, emoji) for some in drawn if len(some) == len(emoji)]
-            return over_seeds([{key: value.double().mean().item() for key, value in hit.items()} for hit in hits])
+            generator, found = torch.Generator().manual_seed(0), []
+            for _ in range(10):
+                others = torch.randperm(len(gallery.emoji), generator=generator)[: len(emoji)]
+                hits = gallery.hits(bench.images[others], emoji)
+                found.append({key: value.double().mean().item() for key, value in hits.items()})
+            return over_seeds(found)
 
         def ceiling(emoji: list[Emoji] = emoji, real: Tensor = real) -> dict:
             back = decode(bench.pipe.vae, encode(bench.pipe.vae, real))
