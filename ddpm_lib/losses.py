@@ -112,7 +112,7 @@ def bits_per_dim(
         mean, _ = posterior(schedule, denoise(xt, t).x0, xt, t)
         nats += share * normal_kl(true_mean, true_var, mean, _reverse_variance(schedule, t, variance)).sum(dims)
     x1 = add_noise(schedule, x0, 1, noise_like(x0, generator))
-    nats += _last_term(x0, denoise(x1, 1).x0, _reverse_variance(schedule, 1, variance), bins).sum(dims)
+    nats += pixel_nats(x0, denoise(x1, 1).x0, _reverse_variance(schedule, 1, variance), bins).sum(dims)
     return nats / (math.log(2) * x0[0].numel())
 
 
@@ -133,7 +133,7 @@ def _reverse_variance(schedule: Schedule, t: int, variance: str) -> Tensor:
     return (schedule.beta[t] * (1 - abar[t - 1]) / (1 - abar[t])).float()
 
 
-def _last_term(x0: Tensor, mean: Tensor, var: Tensor, bins: int | None) -> Tensor:
+def pixel_nats(x0: Tensor, mean: Tensor, var: Tensor, bins: int | None) -> Tensor:
     """−log p(x_0 | x_1): a Gaussian, over grey levels integrated from edge to edge of each (DDPM eq. 13)."""
     if bins is None:
         return 0.5 * ((x0 - mean) ** 2 / var + math.log(2 * math.pi) + var.log())

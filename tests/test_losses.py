@@ -99,10 +99,10 @@ def test_bits_of_a_wrong_model_are_more():
 
 
 def test_grey_levels_are_probabilities():
-    from ddpm_lib.losses import _last_term
+    from ddpm_lib.losses import pixel_nats
 
     levels = 2 * torch.arange(256, dtype=torch.float64) / 255 - 1
-    nats = _last_term(levels, torch.tensor(0.2, dtype=torch.float64), torch.tensor(0.01, dtype=torch.float64), 256)
+    nats = pixel_nats(levels, torch.tensor(0.2, dtype=torch.float64), torch.tensor(0.01, dtype=torch.float64), 256)
     assert (-nats).exp().sum().item() == pytest.approx(1, abs=1e-6)
 
 
