@@ -9,6 +9,7 @@ losses      what training minimises
 training    the training loop
 models/     the networks
 data, metrics, plots, widgets/   what goes in, how good it is, how it looks
+exact, two_samples               known data: the least loss, the entropy; can two samples be told apart
 examples    what a network saw and said, digits under guidance: for the figures
 checkpoints, recipes             what ships, and how it was made
 simple      all of DDPM on one page

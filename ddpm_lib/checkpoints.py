@@ -11,13 +11,13 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from .models import UNet
+from .models import MLP, UNet
 from .models.classifier import Classifier, DigitClassifier
 from .models.latent import ImageAutoencoder, TextDenoiser
 from .schedules import Schedule
 
 WEIGHTS = Path(__file__).parent / "weights"
-MODELS = {model.__name__: model for model in [UNet, Classifier, DigitClassifier, ImageAutoencoder, TextDenoiser]}
+MODELS = {model.__name__: model for model in [UNet, MLP, Classifier, DigitClassifier, ImageAutoencoder, TextDenoiser]}
 
 
 def save(

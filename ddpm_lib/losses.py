@@ -110,9 +110,9 @@ def bits_per_dim(
         xt = add_noise(schedule, x0, t, noise_like(x0, generator))
         true_mean, true_var = posterior(schedule, x0, xt, t)
         mean, _ = posterior(schedule, denoise(xt, t).x0, xt, t)
-        nats += share * normal_kl(true_mean, true_var, mean, _reverse_variance(schedule, t, variance)).sum(dims)
+        nats += share * normal_kl(true_mean, true_var, mean, reverse_variance(schedule, t, variance)).sum(dims)
     x1 = add_noise(schedule, x0, 1, noise_like(x0, generator))
-    nats += pixel_nats(x0, denoise(x1, 1).x0, _reverse_variance(schedule, 1, variance), bins).sum(dims)
+    nats += pixel_nats(x0, denoise(x1, 1).x0, reverse_variance(schedule, 1, variance), bins).sum(dims)
     return nats / (math.log(2) * x0[0].numel())
 
 
@@ -122,7 +122,7 @@ def normal_kl(mean1, var1, mean2, var2) -> Tensor:
     return 0.5 * ((var1 / var2) - 1 - (var1 / var2).log() + (mean1 - mean2) ** 2 / var2)
 
 
-def _reverse_variance(schedule: Schedule, t: int, variance: str) -> Tensor:
+def reverse_variance(schedule: Schedule, t: int, variance: str) -> Tensor:
     if variance not in ("beta", "posterior"):
         raise ValueError(f'variance must be "beta" or "posterior", got {variance!r}.')
     if variance == "beta":

@@ -16,6 +16,8 @@ MAY_IMPORT = {
     "guidance": {"denoisers", "schedules"},
     "samplers": {"denoisers", "noising", "schedules"},
     "losses": {"denoisers", "noising", "schedules"},
+    "exact": {"denoisers", "losses", "noising", "schedules"},
+    "two_samples": set(),
     "examples": {"denoisers", "guidance", "noising", "samplers", "schedules"},
     "training": {"losses", "noising", "schedules"},
     "simple": set(),
