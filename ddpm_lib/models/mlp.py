@@ -1,4 +1,4 @@
-"""A small network for points: it guesses the noise in (batch, dim) vectors."""
+"""Small networks for points: one that guesses the noise in (batch, dim) vectors, and a plain one."""
 
 import torch
 from torch import Tensor, nn
@@ -30,3 +30,23 @@ class MLP(nn.Module):
             raise ValueError(f"this network takes points of shape (batch, {self.dim}), got {tuple(xt.shape)}.")
         time = time_features(t * (1000 / self.T), 32, max_period=1000.0)
         return self.layers(torch.cat([xt, time], dim=1))
+
+
+class PlainMLP(nn.Module):
+    """Three hidden layers from vectors to vectors: a generator, a critic, an encoder or a decoder of points.
+
+    (batch, ins) → (batch, outs). latent: the same as ins, which is what a generator's noise is called.
+    """
+
+    def __init__(self, ins: int, outs: int, width: int = 96):
+        super().__init__()
+        self.config, self.latent = dict(ins=ins, outs=outs, width=width), ins
+        self.layers = nn.Sequential(
+            nn.Linear(ins, width), nn.SiLU(),
+            nn.Linear(width, width), nn.SiLU(),
+            nn.Linear(width, width), nn.SiLU(),
+            nn.Linear(width, outs),
+        )  # fmt: skip
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.layers(x)

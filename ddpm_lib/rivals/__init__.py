@@ -1,0 +1,1 @@
+"""GAN, VAE and diffusion at one budget."""
