@@ -1,4 +1,4 @@
-"""Examples for the figures: what a network saw and said, how far it is above the floor, and digits under guidance."""
+"""Examples for the figures: what a network saw and said, and digits under guidance."""
 
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
@@ -6,7 +6,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from .denoisers import Denoiser, ExactDenoiser, clip
+from .denoisers import Denoiser, clip
 from .guidance import guide
 from .noising import add_noise, noise_like
 from .samplers import last, sample_ddim, sample_dpmpp
@@ -54,21 +54,6 @@ def examples_of(
         name: loss_examples(model, schedule, x0, times, generator=torch.Generator().manual_seed(seed))
         for name, model in models.items()
     }
-
-
-@torch.no_grad()
-def above_floor(
-    model, exact: ExactDenoiser, x0: Tensor, times: Sequence[int], *, predicts=None, generator=None
-) -> Tensor:
-    """(len(times),) how far the loss at each time lies above the floor of data that is known.
-
-    The best guess E[ε | x_t] is a projection, so the loss is the floor plus E ‖ε_θ − E[ε | x_t]‖², per coordinate.
-    The second part is what is returned. It is never negative, and takes far fewer samples than a difference of losses.
-    """
-    schedule, eps = exact.schedule, noise_like(x0, generator)
-    denoise = Denoiser(model, schedule, predicts)
-    seen = [(add_noise(schedule, x0, int(t), eps), int(t)) for t in times]
-    return torch.stack([(denoise(xt, t).eps - exact(xt, t).eps).square().mean() for xt, t in seen])
 
 
 class GuidedGrid(NamedTuple):

@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from ddpm_lib import ExactDenoiser, GaussianMixture, linear_schedule
-from ddpm_lib.examples import GuidedGrid, above_floor, loss_examples
+from ddpm_lib.exact import excess_by_time
+from ddpm_lib.examples import GuidedGrid, loss_examples
 from ddpm_lib.losses import loss_by_time
 from ddpm_lib.widgets.guidance_map import GuidanceMap
 from ddpm_lib.widgets.loss_by_time import LossByTime
@@ -57,7 +58,7 @@ def point_view():
     known = torch.stack([exact(plane, t).eps.square().mean(1) for t in times])
     floor = 1 - (density * known).sum(1)
     asked = {"half": guesses_half, "floor": exact}
-    curve = floor + above_floor(guesses_half, exact, x0, times, generator=seeded())
+    curve = floor + excess_by_time(guesses_half, exact, times).above
     seen = {name: loss_examples(net, SCHEDULE, x0[:20], times, generator=seeded()) for name, net in asked.items()}
     return dict(curves={"half": (times, curve)}, floor=(times, floor), examples=seen)
 

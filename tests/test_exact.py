@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from ddpm_lib import Denoiser, ExactDenoiser, GaussianMixture, add_noise, bits_per_dim, linear_schedule, simple_loss
-from ddpm_lib.exact import doubt, entropy_bits, exact_bound, excess_by_time, floor_by_time, six_blots
+from ddpm_lib.checkpoints import load_pretrained
+from ddpm_lib.exact import _grid, doubt, entropy_bits, exact_bound, excess_by_time, floor_by_time, six_blots
 from ddpm_lib.losses import bound_weight
 
 SCHEDULE = linear_schedule()
@@ -80,11 +81,19 @@ def test_doubt_does_not_depend_on_how_many_rows_are_asked_at_once(monkeypatch):
     torch.testing.assert_close(doubt(exact, xt, 77), together)
 
 
-def test_the_grid_is_fine_enough(monkeypatch):
+def test_the_grids_are_fine_enough():
     exact = ExactDenoiser(six_blots(), SCHEDULE)
-    coarse = floor_by_time(exact, range(5, 1000, 45)).value
-    monkeypatch.setattr("ddpm_lib.exact.PER_STD", 9)
-    assert (floor_by_time(exact, range(5, 1000, 45)).value - coarse).abs().max() < 1e-6
+    model, _ = load_pretrained("blots")
+    for t in range(5, 1000, 90):
+        (rough, weight), (x, fine_weight) = (
+            _grid(exact.data.at(SCHEDULE, t)),
+            _grid(exact.data.at(SCHEDULE, t), (9, 8.0)),
+        )
+        truth = (fine_weight * doubt(exact, x, t)).sum()
+        assert abs((weight * doubt(exact, rough, t)).sum() - truth) < 5e-6
+        gap = (Denoiser(model, SCHEDULE)(x.float(), t).eps - exact(x, t).eps).square().mean(1)
+        above = (fine_weight * gap).sum()
+        assert float(excess_by_time(model, exact, [t]).above) == pytest.approx(float(above), rel=0.03)
 
 
 def test_the_best_guess_has_no_excess_and_silence_has_one_over_the_floor_minus_one():
@@ -171,3 +180,9 @@ def test_what_cannot_be_done_is_said():
         floor_by_time(bell(0.5), [0])
     with pytest.raises(ValueError, match='"beta" or "posterior"'):
         exact_bound(ExactDenoiser(UNEVEN, linear_schedule(5, 0.1, 0.5)), "other")
+
+
+def test_the_network_that_ships_is_near_the_best_possible_loss_at_every_time():
+    model, schedule = load_pretrained("blots")
+    found = excess_by_time(model, ExactDenoiser(six_blots(), schedule), [1, 10, 50, 100, 200, 300, 500, 800, 1000])
+    assert (found.above < 0.005).all() and found.above.sum() / found.floor.sum() < 0.005

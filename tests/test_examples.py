@@ -4,8 +4,7 @@ import pytest
 import torch
 
 from ddpm_lib import Denoiser, ExactDenoiser, GaussianMixture, add_noise, linear_schedule, simple_loss
-from ddpm_lib.examples import above_floor, examples_of, guided_grid, loss_examples
-from ddpm_lib.losses import loss_by_time
+from ddpm_lib.examples import examples_of, guided_grid, loss_examples
 
 SCHEDULE = linear_schedule()
 TWO = GaussianMixture(torch.tensor([[-1.0, 0.0], [1.0, 0.0]]), std=0.1)
@@ -57,17 +56,6 @@ def test_several_are_asked_about_the_same():
     assert torch.equal(half.eps, best.eps) and torch.equal(half.eps, torch.randn(5, 2, generator=seeded(3)))
     assert torch.equal(half.loss, loss_examples(shrinks, SCHEDULE, x0, [10, 300], generator=seeded(3)).loss)
     assert not torch.allclose(half.loss, best.loss)
-
-
-def test_the_floor_and_what_lies_above_it_are_the_loss():
-    exact, times = ExactDenoiser(TWO, SCHEDULE), [50, 300, 800]
-    x0 = TWO.sample(100_000, seeded())
-    model = lambda xt, t: 0.9 * exact(xt, t).eps + 0.1  # noqa: E731
-    floor = loss_by_time(lambda xt, t: exact(xt, t).eps, SCHEDULE, x0, times, generator=seeded(1))
-    whole = loss_by_time(model, SCHEDULE, x0, times, generator=seeded(2))
-    above = above_floor(model, exact, x0[:20_000], times, generator=seeded(3))
-    assert torch.allclose(floor + above, whole, atol=0.006) and bool((above > 0.01).all())
-    assert above_floor(lambda xt, t: exact(xt, t).eps, exact, x0[:50], times).max() < 1e-10
 
 
 def far(xt, t, label=None):

@@ -17,6 +17,7 @@ MAY_IMPORT = {
     "samplers": {"denoisers", "noising", "schedules"},
     "losses": {"denoisers", "noising", "schedules"},
     "exact": {"denoisers", "losses", "noising", "schedules"},
+    "exact_plots": {"denoisers", "plots"},
     "two_samples": set(),
     "examples": {"denoisers", "guidance", "noising", "samplers", "schedules"},
     "training": {"losses", "noising", "schedules"},

@@ -9,6 +9,7 @@ from tools.results import section
 
 DRAWS = {
     "digits": "handwritten digits, 28 × 28, labels 0 to 9 or none",
+    "blots": "points in the plane: six round blots on a circle",
     "fashion": "clothes, 28 × 28 and grey, ten kinds or none",
     "cifar10": "small photographs, 32 × 32",
     "emoji": "emoji, 32 × 32, asked for by artist (vendor), by group, by both or by neither",
@@ -39,7 +40,8 @@ def about(name: str, header: dict) -> str:
         return f"A judge: a small classifier of {kind}. The book's distances are taken in its {width} features."
     target = {"eps": "the noise", "x0": "the clean image", "v": "v"}[header["config"].get("predicts", "eps")]
     part = " Of all groups it knows two, smileys and flags." if name == "emoji-small" else ""
-    return f"A U-Net that draws {what}.{part} It predicts {target}."
+    network = {"MLP": "A small network of points"}.get(header["model"], "A U-Net")
+    return f"{network} that draws {what}.{part} It predicts {target}."
 
 
 def card(name: str) -> str:
@@ -60,8 +62,15 @@ def card(name: str) -> str:
     }
     lines = [f"# {name}", "", about(name, header), "", "| | |", "|---|---|"]
     lines += [f"| {key} | {value} |" for key, value in rows.items() if value is not None]
-    origin = f"Trained on {DATA[subject(name)]}. The images themselves are not part of this package."
-    return "\n".join([*lines, "", *quality(name), origin, "", LIMITS]) + "\n"
+    return "\n".join([*lines, "", *quality(name), *ends(name)]) + "\n"
+
+
+def ends(name: str) -> list[str]:
+    """Where the data came from, and what the weights are no good for."""
+    if name == "blots":
+        known = "Trained on points drawn from a known density (ddpm_lib.exact.six_blots), so that chapter 4 can say"
+        return [f"{known} how far it is from the best possible network.", "", "Made for teaching."]
+    return [f"Trained on {DATA[subject(name)]}. The images themselves are not part of this package.", "", LIMITS]
 
 
 def quality(name: str) -> list[str]:
