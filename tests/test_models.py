@@ -155,3 +155,15 @@ def test_classifier():
     )
     with pytest.raises(ValueError, match="1, 28, 28"):
         model(torch.zeros(2, 1, 32, 32))
+
+
+@pytest.mark.parametrize("T", [20, 1000, 4000])
+def test_the_times_of_an_mlp_are_spread_over_its_features(T):
+    seen, model = [], MLP(width=16, T=T)
+    model.layers.register_forward_pre_hook(lambda layers, inputs: seen.append(inputs[0][:, 2:]))
+    model(torch.zeros(2, 2), torch.tensor([0, T]))
+    model(torch.zeros(2, 2), torch.tensor([T // 2 - T // 20, T // 2 + T // 20]))
+    # Start and end, and two times in the middle, must be told apart by several features, not by a hair of one.
+    for features in seen:
+        assert ((features[0] - features[1]).abs() > 0.05).sum() >= 5
+    assert seen[0].shape == (2, 32)

@@ -80,3 +80,18 @@ def test_bad_step_counts_are_refused():
             linear_schedule().even_times(n)
     with pytest.raises(ValueError, match="at least 1"):
         linear_schedule(0)
+
+
+@pytest.mark.parametrize("T", [20, 50, 200, 4000])
+def test_every_cosine_schedule_ends_in_noise(T):
+    schedule = cosine_schedule(T)
+    assert schedule.signal_rate[-1] < 0.01
+    # Half-way the share of the data is that of the formula, whatever T is: cos² of (0.5 + s) / (1 + s) · 90°.
+    assert schedule.alpha_bar[T // 2].item() == pytest.approx(math.cos(0.508 / 1.008 * math.pi / 2) ** 2, rel=1e-3)
+
+
+def test_at_goes_where_the_data_is():
+    schedule, x = linear_schedule(10), torch.zeros(2, 3, dtype=torch.float32, device="meta")
+    for t in (3, torch.tensor([1, 5])):
+        values = schedule.at(schedule.beta, t, x)
+        assert values.device == x.device and values.dtype == x.dtype
