@@ -13,11 +13,14 @@ from torch import nn
 
 from .models import MLP, UNet
 from .models.classifier import Classifier, DigitClassifier
+from .models.gan import Critic, Generator
 from .models.latent import ImageAutoencoder, TextDenoiser
+from .models.vae import ImageVAE
 from .schedules import Schedule
 
 WEIGHTS = Path(__file__).parent / "weights"
-MODELS = {model.__name__: model for model in [UNet, MLP, Classifier, DigitClassifier, ImageAutoencoder, TextDenoiser]}
+KNOWN = [UNet, MLP, Classifier, DigitClassifier, ImageAutoencoder, TextDenoiser, Generator, Critic, ImageVAE]
+MODELS = {model.__name__: model for model in KNOWN}
 
 
 def save(

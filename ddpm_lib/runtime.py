@@ -1,5 +1,6 @@
-"""Where and how big a run is, and how a listing is shown."""
+"""Where and how big a run is, and how listings and tables are shown."""
 
+import html
 import inspect
 import os
 import platform
@@ -50,3 +51,26 @@ def show_source(*objects) -> None:
     for item in objects:
         source = textwrap.dedent(inspect.getsource(inspect.unwrap(item)))
         display(Markdown(f"```python\n{source.rstrip()}\n```"))
+
+
+class Table:
+    """Rows of text as a table: HTML where it can be shown, aligned columns where not.
+
+    rows: dicts with the same keys, which are the headings; "" heads the column of names.
+    """
+
+    def __init__(self, rows: list[dict[str, str]]):
+        if not rows or any(row.keys() != rows[0].keys() for row in rows):
+            raise ValueError("a table needs one row or more, all with the same headings.")
+        self.rows = rows
+
+    def _repr_html_(self) -> str:
+        heads = "".join(f"<th>{html.escape(head)}</th>" for head in self.rows[0])
+        lines = ("".join(f"<td>{html.escape(cell)}</td>" for cell in row.values()) for row in self.rows)
+        body = "\n".join(f"<tr>{line}</tr>" for line in lines)
+        return f'<table class="dataframe">\n<tr>{heads}</tr>\n{body}\n</table>'
+
+    def __repr__(self) -> str:
+        widths = {head: max(len(head), *(len(row[head]) for row in self.rows)) for head in self.rows[0]}
+        lines = [{head: head for head in widths}, *self.rows]
+        return "\n".join("  ".join(row[head].ljust(width) for head, width in widths.items()).rstrip() for row in lines)

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 from ddpm_lib.checkpoints import WEIGHTS, available, load, read_header
-from tools import prompt_card
+from tools import prompt_card, rival_results
 from tools.results import section
 
 DRAWS = {
@@ -94,6 +94,7 @@ def quality(name: str) -> list[str]:
 
 def write(folder: Path = WEIGHTS) -> None:
     prompt_card.write()
+    rival_results.write()
     for name in available():
         (folder / f"{name}.md").write_text(card(name), encoding="utf-8")
         print(folder / f"{name}.md")

@@ -59,11 +59,10 @@ def page(weights: Path = WEIGHTS) -> str:
         for stem, heading in ((name, title), (f"{name}-inception", f"{title}, Inception features")):
             if stem in files:
                 parts.append(section(heading, files[stem]))
-    from tools import prompt_results  # it takes its columns from here
+    from tools import prompt_results, rival_results  # they take their columns from here
 
-    return "\n".join(
-        [*parts, *filter(None, [prompt_results.section(weights / "emoji-diffusion")]), published_section()]
-    )
+    others = [prompt_results.section(weights / "emoji-diffusion"), rival_results.section(weights / "rivals")]
+    return "\n".join([*parts, *filter(None, others), published_section()])
 
 
 def judges(weights: Path) -> str:

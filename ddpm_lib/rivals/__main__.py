@@ -1,14 +1,15 @@
 """The command line: python -m ddpm_lib.rivals digits fashion stacked grid --seeds 0 1 2 3 4 --out runs/rivals."""
 
 import argparse
+import itertools
 import os
 import sys
 from pathlib import Path
 
 from ..run_ends import exit_code
 from .plans import FAMILIES, PLANS
-from .run import run
-from .table import collect
+from .run import run, run_chain, run_floor
+from .shipped import ship
 
 DATA_SETS = list(dict.fromkeys(plan.data_set for plan in PLANS.values()))
 
@@ -21,17 +22,25 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3, 4])
     parser.add_argument("--out", type=Path, default=Path("runs/rivals"), help="folder of one file a run")
     parser.add_argument("--data", default=os.environ.get("DDPM_DATA"), help="folder with the data (or $DDPM_DATA)")
-    parser.add_argument("--collect", type=Path, help="write all runs of --out into this file")
+    parser.add_argument("--chain", action="store_true", help="draw by DDPM's thousand calls too, from trained runs")
+    parser.add_argument("--ship", action="store_true", help="put all runs of --out, and weights of seed 0, in the book")
     options = parser.parse_args(arguments)
 
     def work() -> None:
+        for data_set, seed in itertools.product(options.data_sets if options.chain else [], options.seeds):
+            found = run_chain(data_set, seed, options.out, options.data)
+            print(f"{data_set} {seed}: {found['chain']}", flush=True)
+        if options.chain:
+            return
         for seed in options.seeds:  # seed by seed, so that a run cut short has few seeds of all, not all of few
+            for data_set in options.data_sets:
+                run_floor(data_set, seed, options.out, options.data, f"python -m ddpm_lib.rivals {data_set}")
             for name in (f"{data}-{family}" for data in options.data_sets for family in options.families):
                 command = f"python -m ddpm_lib.rivals {name.split('-')[0]} --families {PLANS[name].family}"
                 found = run(PLANS[name], seed, options.out, options.data, command)
                 print(f"{name} {seed}: {found['steps']} steps, {found['seconds']:.0f} s", flush=True)
-        if options.collect:
-            collect(options.out, options.collect)
+        if options.ship:
+            print(ship(options.out, options.data))
 
     return exit_code(work)
 

@@ -1,4 +1,4 @@
-"""One run: a plan and a seed, trained, measured, and written down."""
+"""One run: a plan and a seed, trained, measured, and written down; and what runs are measured against."""
 
 import json
 import time
@@ -6,12 +6,15 @@ from pathlib import Path
 
 import torch
 
-from ..checkpoints import save, write_atomically
+from ..checkpoints import load, save, write_atomically
+from ..denoisers import Denoiser, clip
 from ..runtime import provenance
+from ..samplers import last, sample_ddpm
+from ..schedules import linear_schedule
 from .budget import count_parameters
 from .families import begin
-from .measure import SHOWN, failed, measure
-from .plans import Plan
+from .measure import SAMPLES, SHOWN, failed, judge_of, measure
+from .plans import PLANS, Plan
 
 
 def run(plan: Plan, seed: int, out: Path, root: str | None = None, command: str = "") -> dict:
@@ -44,12 +47,53 @@ def run(plan: Plan, seed: int, out: Path, root: str | None = None, command: str 
     found["loss"] = [round(sum(part) / len(part), 5) for part in pieces(losses, 50)]
     if error is None:
         if hasattr(step.ema, "config") and plan.data_set != "grid":
-            save(path.with_suffix(".safetensors"), step.ema, card={"plan": plan.name, "seed": seed, **provenance()})
+            schedule = linear_schedule() if plan.family == "diffusion" else None
+            facts = {"plan": plan.name, **{key: found[key] for key in ("seed", "steps", "flops", "seconds")}}
+            save(path.with_suffix(".safetensors"), step.ema, schedule, {**facts, **provenance()})
         found |= measure(plan, step.ema, root, seed)
         shown = [row for row in found["by_calls"] if row["calls"] in (SHOWN, 10, 1)][-1]
         found |= {"failed": failed(plan, shown)}
     found |= {"failed": found.get("failed", True), "command": command, **provenance()}
     write_atomically(path, (json.dumps(found, indent=1) + "\n").encode())
+    return found
+
+
+def run_floor(data_set: str, seed: int, out: Path, root: str | None = None, command: str = "") -> dict:
+    """What real training samples score, as many as the models' and drawn with this seed: nobody can be asked for more.
+
+    Writes OUT/DATA_SET-real-SEED.json, a run of the family "real" with no calls.
+    """
+    path = out / f"{data_set}-real-{seed}.json"
+    if path.exists():
+        return json.loads(path.read_text())
+    plan = PLANS[f"{data_set}-gan"]
+    train, n = plan.data(root, True), SAMPLES[data_set]
+    drawn = train[torch.randperm(len(train), generator=torch.Generator().manual_seed(seed))[:n]]
+    row = {"calls": 0, **judge_of(plan, plan.data(root, False))(drawn)}
+    found = {"data_set": data_set, "family": "real", "seed": seed, "samples": n, "by_calls": [row]}
+    found |= {"failed": failed(plan, row), "command": command, **provenance()}
+    write_atomically(path, (json.dumps(found, indent=1) + "\n").encode())
+    return found
+
+
+def run_chain(data_set: str, seed: int, out: Path, root: str | None = None, samples: int = 250) -> dict:
+    """DDPM's own thousand calls for a trained run, added to its file as "chain": dear, so with few samples.
+
+    Compare its kernel distance alone with those of more samples: the other numbers depend on their count.
+    """
+    plan, path = PLANS[f"{data_set}-diffusion"], out / f"{data_set}-diffusion-{seed}.json"
+    if not path.exists():
+        raise ValueError(f"there is no run {path.name}: train it first.")
+    found = json.loads(path.read_text())
+    if "chain" not in found:
+        (model, _), schedule = load(path.with_suffix(".safetensors")), linear_schedule()
+        test, random = plan.data(root, False), torch.Generator().manual_seed(seed + 1000)
+        start, denoise = time.process_time(), clip(Denoiser(model, schedule))
+        parts = torch.randn(samples, *test.shape[1:], generator=random).split(125)
+        drawn = torch.cat([last(sample_ddpm(denoise, schedule, part, generator=random)).x for part in parts])
+        row = {"calls": schedule.T, "samples": samples, "seconds_per_image": (time.process_time() - start) / samples}
+        found["chain"] = {**row, **judge_of(plan, test)(drawn.clamp(-1, 1))}
+        write_atomically(path, (json.dumps(found, indent=1) + "\n").encode())
     return found
 
 
