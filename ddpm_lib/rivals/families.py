@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Iterable, Iterator
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -23,7 +24,7 @@ def training(plan: Plan, networks: tuple[nn.Module, ...], batches: Iterable, num
     if plan.family == "gan":
         return train_gan(*networks, batches, num_steps, gamma=plan.gamma, penalty_every=plan.penalty_every, **how)
     if plan.family == "vae":
-        return train(*networks, batches, None, num_steps, loss=vae_loss, **how)
+        return train(*networks, batches, None, num_steps, loss=partial(vae_loss, beta=plan.beta), **how)
     if plan.family == "diffusion":
         return train(*networks, batches, linear_schedule(), num_steps, **how)
     raise ValueError(f'a plan\'s family must be "gan", "vae" or "diffusion", got {plan.family!r}.')

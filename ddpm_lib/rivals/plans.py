@@ -29,7 +29,7 @@ class Plan:
 
     data: (root, train) → (N, ...) samples. networks: a new generator and critic, or one network alone. flops: of the
     whole training, from which the number of steps follows. lr falls along a half cosine after `warmup` steps.
-    gamma, penalty_every: of a GAN's gradient penalty.
+    gamma, penalty_every: of a GAN's gradient penalty. beta: of a VAE's divergence.
     """
 
     data_set: str
@@ -43,6 +43,7 @@ class Plan:
     ema_decay: float = 0.995
     gamma: float = 1.0
     penalty_every: int = 4
+    beta: float = 1.0
 
     @property
     def name(self) -> str:
@@ -84,7 +85,7 @@ def image_gan(channels: int) -> tuple[nn.Module, nn.Module]:
 
 
 def image_vae(channels: int) -> tuple[nn.Module]:
-    return (ImageVAE(channels, dim=16, latent=24, blocks=2),)
+    return (ImageVAE(channels, dim=18, latent=12, blocks=2),)
 
 
 def image_unet(channels: int, predicts: str = "v") -> tuple[nn.Module]:
@@ -105,7 +106,7 @@ def point_mlp() -> tuple[nn.Module]:
 
 
 GAN = dict(family="gan", batch_size=32, lr=2e-3, gamma=0.1)
-VAE = dict(family="vae", batch_size=32, lr=2e-3)
+VAE = dict(family="vae", batch_size=32, lr=2e-3, beta=3.0)
 DIFFUSION = dict(family="diffusion", batch_size=32, lr=4e-3)
 
 

@@ -133,6 +133,28 @@ def likelihood_table(content: dict, data_set: str) -> list[dict[str, str]]:
     return lines
 
 
+def summary_table(content: dict) -> list[dict[str, str]]:
+    """The whole contest in a line for each family: distances, recall, modes, milliseconds an image, failed runs."""
+    lines = []
+    for family in ("real", "gan", "vae", "diffusion"):
+        rows = {
+            data: rows_of(content, data, family, calls_of(data, family)) for data in ("digits", "fashion", "stacked")
+        }
+        broken = [failures(content, data, family) for data in ("grid", "digits", "fashion", "stacked")]
+        times = [1000 * row["seconds_per_image"] for row in rows["digits"] if "seconds_per_image" in row]
+        lines.append({
+            "": NAMES[family],
+            "digits: distance": told([row["kernel"] for row in rows["digits"]]),
+            "clothes: distance": told([row["kernel"] for row in rows["fashion"]]),
+            "digits: recall": told([row["recall"] for row in rows["digits"]]),
+            "clothes: recall": told([row["recall"] for row in rows["fashion"]]),
+            "modes of 1,000": told([row["modes"] for row in rows["stacked"]], 0),
+            "ms an image": told(times, 1),
+            "failed runs": f"{sum(bad for bad, _ in broken)} of {sum(all_ for _, all_ in broken)}",
+        })  # fmt: skip
+    return lines
+
+
 def passes(content: dict, data_set: str, rival: str, by: str = "kernel") -> int | None:
     """The fewest network calls from which diffusion beats a rival, on the mean over seeds; None if at no number."""
     limit, found = mean_std([row[by] for row in rows_of(content, data_set, rival)])[0], None

@@ -9,15 +9,16 @@ from ..losses import pixel_nats
 from ..models.vae import VAE, vae_nats
 
 
-def vae_loss(model: nn.Module, schedule, x0: Tensor, *, label: Tensor | None = None) -> Tensor:
+def vae_loss(model: nn.Module, schedule, x0: Tensor, *, label: Tensor | None = None, beta: float = 1.0) -> Tensor:
     """−ELBO per dimension in nats, to hand to train(..., loss=vae_loss); a VAE has no times, so schedule is None.
 
-    label must be None: the model is without labels.
+    label must be None: the model is without labels. beta: weight of the divergence (Higgins et al. 2017, β-VAE). Above
+    1 it is no bound any more, but the codes lie nearer to the noise that samples are made from.
     """
     if label is not None:
         raise ValueError("this VAE is without labels: give the loader images alone.")
     open_, divergence = vae_nats(model(x0), x0, getattr(model, "module", model).log_var)
-    return (open_ + divergence).mean() / x0[0].numel()
+    return (open_ + beta * divergence).mean() / x0[0].numel()
 
 
 @torch.no_grad()
