@@ -66,8 +66,10 @@ def show_null(null: Tensor, found: dict[str, float], p: float = 0.05, xlabel: st
         if bar.get_x() + bar.get_width() / 2 >= alarm:
             bar.set_color("#e3a07c")
     axis.axvline(alarm, color=INK, linestyle=":", label=f"alarm, p = {p:g}")
-    for i, (name, value) in enumerate(sorted(found.items(), key=lambda item: item[1])):
-        axis.plot([value] * 2, [0, counts.max() * 0.92], color=f"C{i % 6}", label=name)
+    # Listed by value, coloured in the order given: a name keeps its colour from one picture to the next.
+    for name in sorted(found, key=found.get):
+        colour = f"C{list(found).index(name) % 6}"
+        axis.plot([found[name]] * 2, [0, counts.max() * 0.92], color=colour, label=name)
     axis.set(xlabel=xlabel, yticks=[], ylim=(0, counts.max() * 1.05))
     if log:
         axis.set_xscale("log")

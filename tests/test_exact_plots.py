@@ -57,4 +57,5 @@ def test_the_shaded_share_of_a_null_is_its_largest_values(log):
     assert min(bar.get_x() for bar in dark) > 1.8
     names = [text.get_text() for text in axis.get_legend().get_texts()]
     assert names == ["alarm, p = 0.1", "near", "far"], "the nearest first"
-    assert {line.get_xdata()[0] for line in axis.lines} >= {5.0, 1.5}
+    drawn = {line.get_label(): (line.get_xdata()[0], line.get_color()) for line in axis.lines}
+    assert drawn["far"] == (5.0, "C0") and drawn["near"] == (1.5, "C1"), "a colour follows the order given"
