@@ -11,7 +11,6 @@ FOLDER = WEIGHTS / "rivals"
 SETS = {
     "digits": "digits",
     "fashion": "clothes",
-    "quarter": "digits, a quarter of the training",
     "grid": "25 Gaussians",
     "stacked": "stacked digits",
 }

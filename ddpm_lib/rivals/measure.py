@@ -18,7 +18,7 @@ from .vae import vae_bits_per_dim
 
 CALLS = (1, 2, 3, 5, 10, 20, 50)  # of the network for one sample of a diffusion model
 SHOWN = 20  # the number of calls that stands for diffusion where one number must
-SAMPLES = {"grid": 10_000, "digits": 1000, "fashion": 1000, "quarter": 1000, "stacked": 5000}
+SAMPLES = {"grid": 10_000, "digits": 1000, "fashion": 1000, "stacked": 5000}
 
 
 def measure(plan: Plan, model: nn.Module, root: str | None, seed: int) -> dict:
@@ -30,8 +30,6 @@ def measure(plan: Plan, model: nn.Module, root: str | None, seed: int) -> dict:
     judge, calls = judge_of(plan, test), CALLS if plan.family == "diffusion" else (1,)
     if plan.data_set == "stacked" and plan.family == "diffusion":
         calls = (3, 10)  # five thousand images at each are dear
-    if plan.data_set == "quarter" and plan.family == "diffusion":
-        calls = (SHOWN,)
     rows = []
     for count in calls:
         start = time.process_time()
