@@ -14,12 +14,6 @@ SETS = {
     "grid": "25 Gaussians",
     "stacked": "stacked digits",
 }
-    "digits": "digits",
-    "fashion": "clothes",
-    "quarter": "digits, a quarter of it",
-    "grid": "25 Gaussians",
-    "stacked": "stacked digits",
-}
 HEAD = """## GAN, VAE and diffusion at one budget
 
 Three families, the same data, parameters within a tenth of each other, the same number of floating-point operations in
