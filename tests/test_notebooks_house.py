@@ -204,6 +204,14 @@ def test_what_is_allowed_is_not_found(good, spoil):
     assert house_rules.check(good) == []
 
 
+def test_the_exercises_of_an_appendix_have_a_letter(good):
+    for cell in good.cells:
+        cell.source = cell.source.replace("Exercise 1.", "Exercise A.").replace("Solution 1.", "Solution A.")
+    assert house_rules.check(good) == []
+    good.cells[-1].source = "# Solution B.3\nx = 3"
+    assert any("no cell `# Solution A.3`" in breach for breach in house_rules.check(good))
+
+
 def test_storing_outputs_cleans_what_is_of_this_run_only(good):
     view = new_output("display_data", data={outputs.WIDGET_VIEW: {}, "text/plain": "0%"})
     figure = html("<figure></figure>")

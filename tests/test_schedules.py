@@ -95,3 +95,47 @@ def test_at_goes_where_the_data_is():
     for t in (3, torch.tensor([1, 5])):
         values = schedule.at(schedule.beta, t, x)
         assert values.device == x.device and values.dtype == x.dtype
+
+
+def test_a_chain_may_have_one_step():
+    assert Schedule(torch.tensor([0.0, 0.5])).T == 1
+    assert all(make(1).even_times(1) == [1, 0] for make in KINDS)
+
+
+def test_rates_are_those_of_at():
+    schedule, x = linear_schedule(10), torch.zeros(4, 2, dtype=torch.float64)
+    for t in (0, 3, 10, torch.tensor(4), torch.tensor([0, 1, 5, 10])):
+        signal, noise = schedule.rates(t, x)
+        expected = [schedule.at(table, t, x) for table in (schedule.signal_rate, schedule.noise_rate)]
+        assert signal == expected[0] if isinstance(t, int) else torch.equal(signal, expected[0])
+        assert noise == expected[1] if isinstance(t, int) else torch.equal(noise, expected[1])
+    assert all(type(rate) is float for t in (0, 10) for rate in schedule.rates(t, x)), "numbers, which are fast"
+    for t in (-1, 11, torch.tensor(11)):
+        with pytest.raises(ValueError, match="0..10"):
+            schedule.rates(t, x)
+
+
+def test_one_bad_time_among_good_ones_is_refused():
+    schedule, x = linear_schedule(10), torch.zeros(2, 2)
+    for t in (torch.tensor([5, 11]), torch.tensor([-1, 5])):
+        with pytest.raises(ValueError, match="0..10"):
+            schedule.at(schedule.beta, t, x)
+    for t in (torch.tensor([True, False]), torch.tensor([1 + 0j, 2]), torch.tensor([1.0, 2])):
+        with pytest.raises(TypeError, match="integer"):
+            schedule.at(schedule.beta, t, x)
+    assert schedule.check_times(torch.tensor([], dtype=torch.long)).numel() == 0
+
+
+def test_karras_grid_is_that_of_edm():
+    schedule, n = linear_schedule(), 12
+    low, high = (schedule.sigma[t].item() ** (1 / 7) for t in (1, 1000))
+    wanted = [high + i / (n - 1) * (low - high) for i in range(n)]  # EDM eq. 5, before the seventh power
+    levels = [sigma ** (1 / 7) for sigma in schedule.sigma[1:].tolist()]
+    nearest = [1 + min(range(1000), key=lambda j: abs(levels[j] - w)) for w in wanted]
+    assert schedule.karras_times(n) == [*nearest, 0]
+    even = schedule.karras_times(n, rho=1)
+    assert even[1] > nearest[1], "with rho = 1 the grid is even in sigma, and most of it lies at large t"
+
+
+def test_even_grid_is_even():
+    assert linear_schedule(10).even_times(5) == [10, 8, 6, 4, 2, 0] and linear_schedule(7).even_times(2) == [7, 4, 0]

@@ -29,7 +29,7 @@ SOLUTION_METADATA = {
     "jupyter": {"source_hidden": True},
     "cellView": "form",
 }
-EXERCISE = re.compile(r"^#+ Exercise (\d+\.\d+)", re.MULTILINE)
+EXERCISE = re.compile(r"^#+ Exercise ((?:\d+|[A-Z])\.\d+)", re.MULTILINE)  # of a chapter, or of an appendix
 MACHINE_PATH = re.compile(r"(?<![\w.:/])(/(home|root|Users|tmp|work|mnt|content)/|[A-Z]:\\\\?\w)")
 OTHER_HOST = re.compile(
     r"""!\[[^\]]*\]\(\s*<?(https?:)?//"""  # a picture in Markdown

@@ -4,6 +4,7 @@ The worker imports torch, pytest and diffusers once. For every job it forks; the
 it again with the change (museum.ChangedLibrary), runs the tests until one fails, and says which. Nothing is copied.
 """
 
+import gc
 import json
 import os
 import signal
@@ -15,7 +16,18 @@ from pathlib import Path
 from typing import NamedTuple
 
 ROOT = Path(__file__).parent.parent
-OPTIONS = ["-x", "-q", "--no-header", "--tb=short", "-p", "no:cacheprovider", "--rootdir", str(ROOT)]
+OPTIONS = [
+    "-x",
+    "-q",
+    "--no-header",
+    "--tb=short",
+    "-p",
+    "no:cacheprovider",
+    "-p",
+    "no:unraisableexception",
+    "--rootdir",
+    str(ROOT),
+]
 
 
 class Outcome(NamedTuple):
@@ -58,19 +70,23 @@ class Worker:
 
 
 class _Recorder:
-    """A plugin that remembers the first failure and counts the tests that ran."""
+    """A plugin that counts the tests that ran, and ends the process at the first that fails."""
 
-    def __init__(self):
-        self.failed, self.why, self.ran = None, "", 0
+    def __init__(self, answer: int):
+        self.answer, self.why, self.ran = answer, "", 0
+
+    def tell(self, how: str, test: str | None = None) -> None:
+        os.write(self.answer, json.dumps([how, test, self.why]).encode())
 
     def pytest_runtest_logreport(self, report):
         self.ran += report.when == "call"
-        if report.failed and self.failed is None:
-            self.failed = report.nodeid
+        if report.failed:
             self.why = str(getattr(report.longrepr, "reprcrash", None) or report.longrepr)[:300]
+            self.tell("failed", report.nodeid)
+            os._exit(0)  # pytest would sweep up for longer than most tests take
 
     def pytest_collectreport(self, report):
-        if report.failed and self.failed is None:
+        if report.failed:
             self.why = str(report.longrepr)[-300:]
 
 
@@ -83,11 +99,11 @@ def _child(texts: dict[str, str], tests: list[str], answer: int) -> None:
     for name in [name for name in sys.modules if name.split(".")[0] == "ddpm_lib"]:
         del sys.modules[name]
     sys.meta_path.insert(0, ChangedLibrary("ddpm_lib", texts))
-    seen = _Recorder()
-    # A test's file may fail to import because of the change: an error of collection, no test's doing.
-    pytest.main([*OPTIONS, *tests], plugins=[seen])
-    how = "failed" if seen.failed else "passed" if seen.ran and not seen.why else "broken"
-    os.write(answer, json.dumps([how, seen.failed, seen.why]).encode())
+    seen = _Recorder(answer)
+    for test in tests:  # one after the other: the first file sees most, and the others need not be read then
+        pytest.main([*OPTIONS, test], plugins=[seen])
+    # A test's file that cannot be imported because of the change is no test's doing.
+    seen.tell("passed" if seen.ran and not seen.why else "broken")
 
 
 def _fork(texts: dict[str, str], tests: list[str], timeout: float) -> Outcome:
@@ -137,6 +153,7 @@ def serve() -> None:
     except ImportError:
         pass  # the oracle then skips itself
     torch.testing.assert_close(torch.ones(2), torch.ones(2))  # the first comparison imports much
+    gc.freeze()  # so that the children's sweeps leave all this alone, and the memory shared
     jobs, answers = sys.stdin, os.fdopen(os.dup(1), "w")
     for job in iter(jobs.readline, ""):
         print(json.dumps(_fork(*json.loads(job))), file=answers, flush=True)
