@@ -56,7 +56,7 @@ class PointVAE(VAE):
     """A VAE for points, (batch, dim)."""
 
     def __init__(self, dim: int = 2, latent: int = 2, width: int = 96):
-        super().__init__(PlainMLP(dim, 2 * latent, width), PlainMLP(latent, dim, width), latent)
+        super().__init__(PlainMLP(dim, 2 * latent, width, fine=True), PlainMLP(latent, dim, width, fine=True), latent)
         self.config = dict(dim=dim, latent=latent, width=width)
 
 

@@ -93,8 +93,9 @@ def image_unet(channels: int, predicts: str = "v") -> tuple[nn.Module]:
     return (UNet(channels, dim=16, multipliers=(1, 2), blocks=1, attention_levels=(), patch=2, predicts=predicts),)
 
 
+# All of them read points and noise in the same fine features.
 def point_gan() -> tuple[nn.Module, nn.Module]:
-    return PlainMLP(2, 2, 96), PlainMLP(2, 1, 96)
+    return PlainMLP(2, 2, 96, fine=True), PlainMLP(2, 1, 96, fine=True)
 
 
 def point_vae() -> tuple[nn.Module]:
@@ -102,7 +103,7 @@ def point_vae() -> tuple[nn.Module]:
 
 
 def point_mlp() -> tuple[nn.Module]:
-    return (MLP(dim=2, width=128),)
+    return (MLP(dim=2, width=128, fine=True),)
 
 
 GAN = dict(family="gan", batch_size=32, lr=2e-3, gamma=0.1)
@@ -119,13 +120,13 @@ def plans_for(data_set: str, data: Callable, channels: int, flops: float) -> lis
     ]
 
 
-GRID = dict(data_set="grid", data=grid_points, flops=3e11, batch_size=128)
+GRID = dict(data_set="grid", data=grid_points, flops=2e11, batch_size=128)
 PLANS = [
     Plan(**GRID, family="gan", networks=point_gan, lr=2e-3, gamma=0.05),
     Plan(**GRID, family="vae", networks=point_vae, lr=3e-3),
     Plan(**GRID, family="diffusion", networks=point_mlp, lr=3e-3),
     *plans_for("digits", digits, 1, 4e12),
     *plans_for("fashion", fashion, 1, 4e12),
-    *plans_for("stacked", stacked, 3, 2e12),
+    *plans_for("stacked", stacked, 3, 1.5e12),
 ]
 PLANS = {plan.name: plan for plan in PLANS}
