@@ -174,10 +174,15 @@ def all_rows(content: dict, data_set: str, family: str) -> list[dict]:
 
 
 def curve(content: dict, data_set: str) -> list[dict]:
-    """A row for each family and number of calls, the mean kernel distance and its deviation: for show_records."""
-    found = []
+    """Mean kernel distance over network calls, with its deviation: rows for show_records.
+
+    A rival has one call alone; its row stands at both ends of the axis, so that it is drawn as a level line.
+    """
+    most, found = max(row["calls"] for row in all_rows(content, data_set, "diffusion")), []
     for family in ("gan", "vae", "diffusion"):
         for calls in sorted({row["calls"] for row in all_rows(content, data_set, family)}):
             mean, std = mean_std([row["kernel"] for row in rows_of(content, data_set, family, calls)])
-            found.append({"family": NAMES[family], "calls": calls, "kernel": mean, "kernel_std": std})
+            for place in (calls,) if family == "diffusion" else (1, most):
+                row = {"family": NAMES[family], "calls": place, "kernel distance": mean, "kernel distance_std": std}
+                found.append(row)
     return found
