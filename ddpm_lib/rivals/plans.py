@@ -127,6 +127,6 @@ PLANS = [
     Plan(**GRID, family="diffusion", networks=point_mlp, lr=3e-3),
     *plans_for("digits", digits, 1, 4e12),
     *plans_for("fashion", fashion, 1, 4e12),
-    *plans_for("stacked", stacked, 3, 1.5e12),
+    *plans_for("stacked", stacked, 3, 2.5e12),
 ]
 PLANS = {plan.name: plan for plan in PLANS}
