@@ -139,3 +139,75 @@ def test_a_network_says_what_it_predicts_also_through_what_it_is_wrapped_in():
     assert not torch.allclose(Denoiser(plain, SCHEDULE)(xt, 500).x0, told)
     asked, as_v, as_eps = (simple_loss(network, SCHEDULE, xt, t=500, eps=-xt, predicts=p) for p in (None, "v", "eps"))
     assert asked == as_v != as_eps
+
+
+def test_clip_goes_to_the_bounds_and_no_further():
+    wild = Denoiser(lambda x, t: -5 * x, SCHEDULE)
+    xt = torch.linspace(-3, 3, 60).reshape(30, 2)
+    plain = wild(xt, 700).x0
+    assert plain.min() < -1 and plain.max() > 1
+    assert torch.equal(clip(wild)(xt, 700).x0, plain.clamp(-1, 1))
+    assert torch.equal(clip(wild, -0.25, 2.0)(xt, 700).x0, plain.clamp(-0.25, 2.0))
+    assert clip(wild).schedule is SCHEDULE
+
+
+def test_a_network_is_told_the_time_of_every_sample():
+    seen = []
+    denoise = Denoiser(lambda x, t: seen.append(t.tolist()) or 0 * x, SCHEDULE)
+    xt = torch.ones(3, 1, 2, 2, dtype=torch.float64)
+    guesses = [denoise(xt, t) for t in (7, torch.tensor(7), torch.tensor([7, 7, 7]), 1, 1000)]
+    assert seen == [[7] * 3] * 3 + [[1] * 3, [1000] * 3]
+    for guess in guesses[1:3]:
+        torch.testing.assert_close(guess.x0, guesses[0].x0)
+    mixed = denoise(xt, torch.tensor([1, 7, 1000])).x0
+    torch.testing.assert_close(mixed[1], guesses[0].x0[1])
+    torch.testing.assert_close(mixed[2], guesses[4].x0[2])
+    for t in (1001, -1, torch.tensor([1, 0, 3])):
+        with pytest.raises(ValueError, match="1..1000|0..1000"):
+            denoise(xt, t)
+
+
+def test_exact_denoiser_takes_one_or_two_times_for_a_batch():
+    mixture = GaussianMixture(torch.randn(5, 1, 2, 2, dtype=torch.float64), torch.linspace(0.1, 0.5, 5))
+    exact, x = ExactDenoiser(mixture, SCHEDULE), torch.randn(3, 1, 2, 2, dtype=torch.float64)
+    torch.testing.assert_close(exact(x, torch.tensor([9, 9, 9])).x0, exact(x, 9).x0)
+    torch.testing.assert_close(exact(x, torch.tensor(9)).eps, exact(x, 9).eps)
+    two = exact(x, torch.tensor([9, 800, 9]))
+    for i, t in enumerate((9, 800, 9)):
+        torch.testing.assert_close(two.x0[i], exact(x[i : i + 1], t).x0[0])
+    shares = exact.responsibilities(x, 300)
+    assert shares.shape == (3, 5)
+    torch.testing.assert_close(shares.sum(1), torch.ones(3, dtype=torch.float64))
+
+
+def test_a_mixture_of_images_has_the_density_of_its_pixels():
+    means, std = torch.tensor([0.2, -0.4, 0.9, 0.0], dtype=torch.float64), 0.3
+    x = torch.randn(6, 1, 2, 2, dtype=torch.float64)
+    pixels = torch.distributions.Normal(means, std).log_prob(x.flatten(1)).sum(1)
+    torch.testing.assert_close(GaussianMixture(means.reshape(1, 1, 2, 2), std).log_density(x), pixels)
+
+
+def test_samples_of_a_mixture_have_its_spreads_and_shares():
+    mixture = GaussianMixture(
+        torch.tensor([[[-3.0, -3.0]], [[3.0, 3.0]], [[50.0, 50.0]]]), torch.tensor([0.5, 0.1, 1.0]), [1, 3, 0]
+    )
+    x = mixture.sample(20_000, torch.Generator().manual_seed(0))
+    left = x[:, 0, 0] < 0
+    assert x.shape == (20_000, 1, 2) and x.dtype == torch.float32 and x.max() < 10
+    assert left.float().mean().item() == pytest.approx(0.25, abs=0.013)  # four standard errors
+    assert x[left].std().item() == pytest.approx(0.5, rel=0.03) and x[~left].std().item() == pytest.approx(
+        0.1, rel=0.03
+    )
+    assert (x[left] + 3).mean().abs() < 0.02
+    assert GaussianMixture(torch.zeros(2, 3)).weights.tolist() == [0.5, 0.5] and float(mixture.weights.sum()) == 1
+
+
+@pytest.mark.parametrize("weights", [[0.0, 0.0], [1.0, -0.5], [1.0], [[0.5, 0.5]]])
+def test_weights_that_are_no_shares_are_refused(weights):
+    with pytest.raises(ValueError, match="2 numbers ≥ 0"):
+        GaussianMixture(torch.zeros(2, 2), 0.1, weights)
+
+
+def test_guidance_accepts_schedules_that_are_equal():
+    says = lambda schedule: Denoiser(lambda x, t: x, schedule)  # noqa: E731
+    assert guide(says(linear_schedule()), says(linear_schedule()), 2.0).scale == 2.0

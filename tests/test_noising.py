@@ -71,3 +71,49 @@ def test_refusals():
     for t, s in [(0, None), (5, 5), (5, 7)]:
         with pytest.raises(ValueError, match="steps back"):
             posterior(SCHEDULE, x, x, t, s)
+
+
+def test_step_variance_is_one_whether_times_are_numbers_or_tensors():
+    pairs = [(500, 499), (500, 200), (1000, 0), (1, 0)]
+    t, s = (torch.tensor(side) for side in zip(*pairs))
+    together = step_variance(SCHEDULE, t, s)
+    for i, (a, b) in enumerate(pairs):
+        expected = SCHEDULE.beta[a] if a - b == 1 else 1 - SCHEDULE.alpha_bar[a] / SCHEDULE.alpha_bar[b]
+        for found in (step_variance(SCHEDULE, a, b), step_variance(SCHEDULE, torch.tensor(a), b), together[i]):
+            assert found == expected
+    several = step_variance(SCHEDULE, 500, torch.tensor([499, 200]))
+    assert torch.equal(several, together[:2])
+
+
+def test_posterior_of_a_batch_with_its_own_times():
+    generator = torch.Generator().manual_seed(3)
+    x0, xt = (torch.randn(4, 1, 2, 2, dtype=torch.float64, generator=generator) for _ in range(2))
+    t, s = torch.tensor([1, 2, 500, 1000]), torch.tensor([0, 0, 499, 300])
+    mean, variance = posterior(SCHEDULE, x0, xt, t, s)
+    before, _ = posterior(SCHEDULE, x0, xt, t)
+    assert variance.shape == (4, 1, 1, 1) and variance.dtype == torch.float64
+    for i, (a, b) in enumerate(zip(t.tolist(), s.tolist())):
+        alone, its_variance = posterior(SCHEDULE, x0[i : i + 1], xt[i : i + 1], a, b)
+        torch.testing.assert_close(mean[i : i + 1], alone)
+        torch.testing.assert_close(variance[i].squeeze(), its_variance)
+        torch.testing.assert_close(before[i : i + 1], posterior(SCHEDULE, x0[i : i + 1], xt[i : i + 1], a)[0])
+
+
+def test_one_bad_pair_of_times_among_good_ones_is_refused():
+    x = torch.zeros(2, 3)
+    good = posterior(SCHEDULE, x, x, torch.tensor([1, 1000]), torch.tensor([0, 999]))
+    assert good[0].shape == (2, 3)
+    for t, s in [([5, 9], [4, 9]), ([5, 9], [-1, 3]), ([5, 9], [-1, -1]), ([0, 5], [0, 4]), ([5, 1001], [4, 5])]:
+        with pytest.raises(ValueError):
+            posterior(SCHEDULE, x, x, torch.tensor(t), torch.tensor(s))
+    for t, s in [(1001, 5), (3, 3), (3, -1)]:
+        with pytest.raises(ValueError):
+            posterior(SCHEDULE, x, x, t, s)
+
+
+def test_noise_like_takes_shape_and_dtype_of_the_data_and_chance_from_the_generator():
+    x = torch.zeros(3, 5, dtype=torch.float64)
+    expected = torch.randn(3, 5, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
+    assert torch.equal(noise_like(x, torch.Generator().manual_seed(1)), expected)
+    torch.manual_seed(4)
+    assert torch.equal(noise_like(x), torch.randn(3, 5, dtype=torch.float64, generator=torch.manual_seed(4)))

@@ -139,3 +139,21 @@ def test_karras_grid_is_that_of_edm():
 
 def test_even_grid_is_even():
     assert linear_schedule(10).even_times(5) == [10, 8, 6, 4, 2, 0] and linear_schedule(7).even_times(2) == [7, 4, 0]
+
+
+def test_betas_rise_from_the_first_to_the_last():
+    for make, first, last in ((linear_schedule, 1e-4, 0.02), (scaled_linear_schedule, 0.00085, 0.012)):
+        beta = make().beta
+        assert bool((beta.diff() > 0).all()) and beta[1].item() == pytest.approx(first)
+        assert beta[-1].item() == pytest.approx(last)
+
+
+def test_times_that_meet_are_pushed_apart_by_one():
+    # The cosine schedule falls steeply at its end: several points of an even grid lie nearest to one time there.
+    schedule, n = cosine_schedule(), 60
+    times, levels = schedule.logsnr_times(n), schedule.log_snr[1:]
+    grid = torch.linspace(float(levels[-1]), float(levels[0]), n, dtype=torch.float64)
+    nearest = [1 + int((levels - level).abs().argmin()) for level in grid]
+    met = [i for i in range(1, n) if nearest[i] >= times[i - 1]]
+    assert met and all(times[i] == times[i - 1] - 1 for i in met)
+    assert all(times[i] == max(nearest[i], n - i) for i in range(n) if i not in met)
