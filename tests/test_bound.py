@@ -15,6 +15,7 @@ from ddpm_lib import (
     simple_loss,
     weighted_loss,
 )
+from ddpm_lib.denoisers import Guess
 from ddpm_lib.losses import bound_weight, check_data, loss_by_time, min_snr_weight, pixel_nats, reverse_variance
 
 SCHEDULE = linear_schedule()
@@ -137,3 +138,35 @@ def test_images_may_reach_ten_and_points_may_lie_anywhere():
             check_data(torch.full((2, 1, 4, 4), value))
     with pytest.raises(TypeError):
         bits_per_dim(Denoiser(lambda x, t: x, SCHEDULE), SCHEDULE, torch.zeros(2, 2).long())
+
+
+@pytest.mark.parametrize("num_times", [None, 2])
+def test_a_perfect_guess_pays_for_the_end_of_the_chain_and_for_its_last_step(num_times):
+    chain, x0 = linear_schedule(6, 0.05, 0.2), torch.tensor([[0.5, -0.9], [0.1, 0.7]], dtype=torch.float64)
+    perfect = lambda xt, t: Guess(x0, (xt - chain.signal_rate[t] * x0) / chain.noise_rate[t])  # noqa: E731
+    bits = bits_per_dim(perfect, chain, x0, variance="posterior", bins=None, num_times=num_times)
+    # The chain's end is not quite N(0, I): KL of a Gaussian with mean √ᾱ x_0 and variance 1 − ᾱ against it.
+    a = chain.alpha_bar[6]
+    prior = 0.5 * (a * x0**2 - a - (1 - a).log()).sum(1)
+    last = (2 * math.pi * reverse_variance(chain, 1, "posterior").double()).log()  # twice a half, for two dimensions
+    torch.testing.assert_close(bits, (prior + last) / (2 * math.log(2)), rtol=1e-6, atol=1e-7)
+
+
+@pytest.mark.parametrize("variance", ["beta", "posterior"])
+def test_a_constant_guess_costs_what_the_formulas_say(variance):
+    """The means of the true and the guessed step differ by a multiple of x_0 − guess: no noise is left in the bound."""
+    chain, said = linear_schedule(4, 0.1, 0.3), 0.2
+    x0 = torch.tensor([[-1.0, 1.0, 2 * 200 / 255 - 1, 2 * 90 / 255 - 1]], dtype=torch.float64).reshape(1, 1, 2, 2)
+    constant = lambda xt, t: Guess(torch.full_like(x0, said), xt)  # noqa: E731
+    abar, beta = chain.alpha_bar, chain.beta
+    nats = 0.5 * (abar[4] * x0**2 - abar[4] - (1 - abar[4]).log())
+    for t in (2, 3, 4):
+        true = beta[t] * (1 - abar[t - 1]) / (1 - abar[t])
+        ours = beta[t] if variance == "beta" else true
+        gap = abar[t - 1].sqrt() * beta[t] / (1 - abar[t]) * (x0 - said)
+        nats = nats + 0.5 * (true / ours - 1 - (true / ours).log() + gap**2 / ours)
+    std = (beta[1] if variance == "beta" else beta[2] * (1 - abar[1]) / (1 - abar[2])).sqrt().item()
+    below, above = (torch.distributions.Normal(said, std).cdf(x0 + side / 255) for side in (-1, 1))
+    level = torch.where(x0 == 1, 1.0, above) - torch.where(x0 == -1, 0.0, below)
+    expected = (nats - level.log()).sum((1, 2, 3)) / (4 * math.log(2))
+    torch.testing.assert_close(bits_per_dim(constant, chain, x0, variance=variance), expected, rtol=1e-5, atol=1e-6)

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from ddpm_lib import add_noise, linear_schedule, posterior
-from ddpm_lib.noising import noise_like, step_variance
+from ddpm_lib.noising import _step_back, noise_like, step_variance
 
 SCHEDULE = linear_schedule()
 
@@ -81,8 +81,15 @@ def test_step_variance_is_one_whether_times_are_numbers_or_tensors():
         expected = SCHEDULE.beta[a] if a - b == 1 else 1 - SCHEDULE.alpha_bar[a] / SCHEDULE.alpha_bar[b]
         for found in (step_variance(SCHEDULE, a, b), step_variance(SCHEDULE, torch.tensor(a), b), together[i]):
             assert found == expected
-    several = step_variance(SCHEDULE, 500, torch.tensor([499, 200]))
-    assert torch.equal(several, together[:2])
+    assert torch.equal(step_variance(SCHEDULE, 500, torch.tensor([499, 200])), together[:2])
+    to_200 = [step_variance(SCHEDULE, t, 200) for t in (500, 201)]
+    assert torch.equal(step_variance(SCHEDULE, torch.tensor([500, 201]), 200), torch.stack(to_200))
+
+
+@pytest.mark.parametrize("t, s", [(1, 0), (2, 1), (1000, 999), (1000, 0)])
+def test_one_time_for_all_is_computed_in_floats(t, s):
+    numbers = _step_back(SCHEDULE, t, s, torch.zeros(2, 3))
+    assert [type(number) for number in numbers] == [float] * 3, "in tensors the samplers would be ten times slower"
 
 
 def test_posterior_of_a_batch_with_its_own_times():
@@ -104,7 +111,7 @@ def test_one_bad_pair_of_times_among_good_ones_is_refused():
     good = posterior(SCHEDULE, x, x, torch.tensor([1, 1000]), torch.tensor([0, 999]))
     assert good[0].shape == (2, 3)
     for t, s in [([5, 9], [4, 9]), ([5, 9], [-1, 3]), ([5, 9], [-1, -1]), ([0, 5], [0, 4]), ([5, 1001], [4, 5])]:
-        with pytest.raises(ValueError):
+        with pytest.raises(ValueError, match="0..1000" if 1001 in t else "steps back"):
             posterior(SCHEDULE, x, x, torch.tensor(t), torch.tensor(s))
     for t, s in [(1001, 5), (3, 3), (3, -1)]:
         with pytest.raises(ValueError):

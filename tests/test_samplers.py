@@ -186,3 +186,41 @@ def test_works_in_float32_with_a_network():
     denoise = Denoiser(lambda x, t: 0.5 * x, SCHEDULE)
     for name in ALL:
         assert last(ALL[name](noise(3).float(), denoise)).x.dtype == torch.float32
+
+
+def test_heun_looks_ahead_wherever_there_is_noise_ahead():
+    asked = []
+
+    class Asked:
+        schedule = SCHEDULE
+
+        def __call__(self, x, t):
+            asked.append(t)
+            return GAUSSIAN(x, t)
+
+    last(sample_heun(Asked(), SCHEDULE, noise(2), [1000, 400, 1, 0]))
+    assert asked == [1000, 400, 400, 1, 1]
+
+
+@pytest.mark.parametrize("eta", [-0.1, 1.1])
+def test_more_or_less_fresh_noise_than_there_is_is_refused(eta):
+    with pytest.raises(ValueError, match="eta must lie in 0..1"):
+        last(sample_ddim(GAUSSIAN, SCHEDULE, noise(2), [10, 0], eta=eta))
+
+
+def test_every_sampler_tells_time_sample_and_guess_of_each_step():
+    start = noise(3)
+    for name in ALL:
+        steps = list(
+            ALL[name](start, generator=torch.Generator().manual_seed(1)) if name == "ddpm" else ALL[name](start)
+        )
+        for before, step in zip(steps, steps[1:]):
+            torch.testing.assert_close(step.x0_guess, GAUSSIAN(before.x, before.t).x0)
+            assert step.x.shape == start.shape and step.t < before.t
+
+
+def test_a_grid_may_start_below_T_and_hold_one_step():
+    for sampler in (sample_ddim, sample_heun, sample_dpmpp):
+        one = last(sampler(GAUSSIAN, SCHEDULE, noise(2), [300, 0]))
+        torch.testing.assert_close(one.x, GAUSSIAN(noise(2), 300).x0)
+    assert [step.t for step in sample_ddim(GAUSSIAN, SCHEDULE, noise(2), torch.tensor([1000, 2, 0]))] == [1000, 2, 0]
