@@ -26,12 +26,12 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--ship", action="store_true", help="put all runs of --out, and weights of seed 0, in the book")
     options = parser.parse_args(arguments)
 
-    def work() -> None:
+    def work() -> Path:
         for data_set, seed in itertools.product(options.data_sets if options.chain else [], options.seeds):
             found = run_chain(data_set, seed, options.out, options.data)
             print(f"{data_set} {seed}: {found['chain']}", flush=True)
         if options.chain:
-            return
+            return options.out
         for seed in options.seeds:  # seed by seed, so that a run cut short has few seeds of all, not all of few
             for data_set in options.data_sets:
                 run_floor(data_set, seed, options.out, options.data, f"python -m ddpm_lib.rivals {data_set}")
@@ -39,8 +39,7 @@ def main(arguments: list[str] | None = None) -> int:
                 command = f"python -m ddpm_lib.rivals {name.split('-')[0]} --families {PLANS[name].family}"
                 found = run(PLANS[name], seed, options.out, options.data, command)
                 print(f"{name} {seed}: {found['steps']} steps, {found['seconds']:.0f} s", flush=True)
-        if options.ship:
-            print(ship(options.out, options.data))
+        return ship(options.out) if options.ship else options.out
 
     return exit_code(work)
 

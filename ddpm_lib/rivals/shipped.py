@@ -43,7 +43,7 @@ def load_sheet(data_set: str) -> Tensor:
     return cells.permute(0, 1, 3, 2, 4)[:, :, :, None]
 
 
-def ship(runs: Path, root: str | None = None) -> Path:
+def ship(runs: Path) -> Path:
     """Put the runs of a folder into the book: results.json, weights of seed 0, a sheet of samples of every seed."""
     from matplotlib.image import imsave
 
