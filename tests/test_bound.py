@@ -133,6 +133,10 @@ def test_images_may_reach_ten_and_points_may_lie_anywhere():
     check_data(torch.full((2, 1, 4, 4), -10.0))
     check_data(torch.full((2, 2), 500.0))
     check_data(torch.zeros(0, 1, 4, 4))
+    one_bright_pixel = torch.zeros(2, 1, 4, 4)
+    one_bright_pixel[1, 0, 2, 2] = 255
+    with pytest.raises(ValueError, match="scaled"):
+        check_data(one_bright_pixel)
     for value in (10.5, -10.5):
         with pytest.raises(ValueError, match="scaled"):
             check_data(torch.full((2, 1, 4, 4), value))

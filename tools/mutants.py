@@ -29,7 +29,7 @@ TESTS = {
     "denoisers": ["denoisers.py", "examples.py", "oracle.py"],
     "guidance": ["denoisers.py", "examples.py"],
     "samplers": ["samplers.py::test_ode_samplers_reach_the_closed_form", "oracle.py", "samplers.py", "examples.py"],
-    "losses": ["losses.py", "denoisers.py", "examples.py"],
+    "losses": ["losses.py", "bound.py", "denoisers.py", "examples.py"],
 }
 TIMEOUT = 240  # seconds; the longest list of tests takes a quarter of it on a busy core
 

@@ -4,18 +4,19 @@ An exhibit is a small change of one file. both(name) imports the library twice, 
 the two can be run side by side; show_exhibit(name) shows the change and where it was seen; trials measure its cost.
 """
 
-import json
-from pathlib import Path
-
 from .broken import RIGHT, ChangedLibrary, Library, broken
 from .exhibit import Exhibit, Source
 from .in_sampling import SAMPLING
 from .in_training import TRAINING
+from .shown import COSTS, cost_line, costs, ratios, show_costs
+from .shown import show_exhibit as _show
 
 EXHIBITS = {exhibit.name: exhibit for exhibit in (*TRAINING, *SAMPLING)}
-COSTS = Path(__file__).parent / "costs.json"
 
-__all__ = ["EXHIBITS", "ChangedLibrary", "Exhibit", "Library", "Source", "both", "costs", "exhibit", "show_exhibit"]
+__all__ = [
+    "COSTS", "EXHIBITS", "RIGHT", "ChangedLibrary", "Exhibit", "Library", "Source", "both", "broken", "cost_line",
+    "costs", "exhibit", "ratios", "show_costs", "show_exhibit",
+]  # fmt: skip
 
 
 def exhibit(name: str) -> Exhibit:
@@ -31,12 +32,5 @@ def both(name: str) -> tuple[Library, Library]:
 
 
 def show_exhibit(name: str) -> None:
-    """Show what the mistake changes, as a listing of differences, and where it was published."""
-    from IPython.display import Markdown, display
-
-    display(Markdown(exhibit(name).listing()))
-
-
-def costs() -> dict:
-    """What each mistake costs, as python -m ddpm_lib.museum measured it: {"exhibits": {name: row}, ...}."""
-    return json.loads(COSTS.read_text(encoding="utf-8"))
+    """Show what the mistake of that name changes, as a listing of differences, and where it was published."""
+    _show(exhibit(name))
