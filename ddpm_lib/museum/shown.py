@@ -51,6 +51,8 @@ def show_costs():
         axis.plot(values, [place] * len(values), "o", color=ACCENT, markersize=5, alpha=0.75)
     axis.axvline(1, color=INK, linestyle=":")
     axis.set(xscale="log", xlabel="distance to real data, with the mistake ÷ without it (1: no difference)")
+    axis.set_xticks([1, 2, 5, 10, 20, 50, 100], ["1", "2", "5", "10", "20", "50", "100"])
+    axis.minorticks_off()
     axis.set_yticks(range(len(rows)), [name for name, _ in rows])
     axis.invert_yaxis()
     axis.grid(axis="x", alpha=0.3)
