@@ -68,7 +68,7 @@ TRAINING = (
             Source(
                 "labmlai/annotated_deep_learning_paper_implementations",
                 152,
-                "$\\sqrt{1-\\bar\\alpha}$ computed as $\\sqrt{\\bar\\alpha}$; repaired in November 2022",
+                "√(1 − ᾱ) computed as √ᾱ; repaired in November 2022",
             ),
         ),
         trial="points",
