@@ -1,4 +1,4 @@
-"""Chapter 6 on another model: every cell runs when its one constant names another pipeline."""
+"""Chapter 8 on another model: every cell runs when its one constant names another pipeline."""
 
 import json
 from pathlib import Path
@@ -9,7 +9,7 @@ import torch
 
 from ddpm_lib.stable_diffusion import tiny_pipeline
 
-NOTEBOOK = Path(__file__).parent.parent / "book" / "06_stable_diffusion.ipynb"
+NOTEBOOK = Path(__file__).parent.parent / "book" / "08_stable_diffusion.ipynb"
 CONSTANT = 'MODEL = "emoji-diffusion"'
 
 

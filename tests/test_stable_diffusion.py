@@ -1,4 +1,4 @@
-"""The pipeline of chapter 6: found, or missing with one clear message; and the tiny one, run by hand."""
+"""The pipeline of chapter 8: found, or missing with one clear message; and the tiny one, run by hand."""
 
 import pytest
 import torch

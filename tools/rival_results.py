@@ -18,7 +18,7 @@ HEAD = """## GAN, VAE and diffusion at one budget
 
 Three families, the same data, parameters within a tenth of each other, the same number of floating-point operations in
 training, the same judge; five seeds each (stacked digits: two), ± is the standard deviation over them.
-[Chapter 7](07_why_diffusion_won.ipynb) tells what they are and what they do not show. Distances are to 5,000 test
+[Chapter 9](09_why_diffusion_won.ipynb) tells what they are and what they do not show. Distances are to 5,000 test
 images, from 1,000 samples (25 Gaussians: 10,000; stacked digits: 5,000). A run counts as failed by a rule fixed
 beforehand: precision or recall under 0.1, a class with less than a fifth of its share, fewer than 20 of the 25 or 800
 of the thousand modes, or numbers that are not finite."""
