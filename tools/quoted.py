@@ -56,13 +56,13 @@ def benchmark(name: str):
     return json.loads((ROOT / "benchmarks" / f"{name}.json").read_text(encoding="utf-8"))
 
 
-SOURCES = {f.__name__: f for f in (result, row, rivals, museum, benchmark)}
+SOURCES = {f.__name__: f for f in (result, row, rivals, museum, benchmark, abs, min, max, len, round)}
 
 
 def value(source: str, form: str) -> str:
     """What a source says today, as the text writes it. The form is a format of Python: `.2f`, `,.0f`, `.0%`."""
-    return format(eval(source.strip(), {"__builtins__": {"abs": abs, "min": min, "max": max, "len": len, "round": round}}, SOURCES),
-                  form.strip()).removesuffix("%").replace("-", "−")  # fmt: skip
+    number = eval(source.strip(), {"__builtins__": {}}, SOURCES)
+    return format(number, form.strip()).removesuffix("%").replace("-", "−")
 
 
 def renew(text: str) -> str:
