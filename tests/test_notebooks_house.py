@@ -173,7 +173,11 @@ BAD = {
     "solution of another": (source(7, "# Solution 1.9\nx = 1"), "no cell `# Solution 1.1`"),
     "solution not folded": (tags(7, "solution"), "# Solution 1.1: its metadata"),
     "solution open in Lab": (set_metadata(7, "jupyter", {}), "# Solution 1.1: its metadata"),
+    "answer open in Lab": (set_metadata(7, "jupyter", {"source_hidden": True}), "# Solution 1.1: its metadata"),
+    "answer open on Colab": (set_metadata(7, "collapsed", False), "# Solution 1.1: its metadata"),
     "solution open on Colab": (set_metadata(7, "cellView", "code"), "# Solution 1.1: its metadata"),
+    "fold left open": (source(5, "### Exercise 1.1\n\n<details>\n<summary>Solution</summary>"), "a fold is a cell"),
+    "solution without exercise": (source(8, "### Question"), "solution 1.2: there is no such exercise"),
     "too few exercises": (source(11, "No exercise"), "2 exercises; a chapter has at least 3"),
     "exercise numbers": (source(11, "### Exercise 1.7"), "numbered 1, 2, 3"),
     "picture elsewhere": (source(5, "![x](https://a.b/c.png)"), "asks another host"),
@@ -210,6 +214,27 @@ def test_the_exercises_of_an_appendix_have_a_letter(good):
     assert house_rules.check(good) == []
     good.cells[-1].source = "# Solution B.3\nx = 3"
     assert any("no cell `# Solution A.3`" in breach for breach in house_rules.check(good))
+
+
+def test_a_solution_may_stand_on_paper_before_its_code_or_instead_of_it(good):
+    paper = "<details>\n<summary>Solution 1.1, on paper</summary>\n\nBecause $1 = 1$.\n\n</details>"
+    good.cells.insert(7, new_markdown_cell(paper))
+    assert house_rules.check(good) == []
+    good.cells[7].source = paper.replace("1.1", "1.3")
+    assert any("no cell `# Solution 1.1`" in breach for breach in house_rules.check(good))
+    good.cells[7].source = paper
+    del good.cells[8], good.cells[6]  # the code, and the starter
+    for count, cell in enumerate((cell for cell in good.cells if cell.cell_type == "code"), 1):
+        cell.execution_count = count
+    assert house_rules.check(good) == []
+
+
+def test_storing_outputs_folds_a_solution_whole(good):
+    good.cells[7].metadata = {"tags": ["hide-cell", "solution"], "jupyter": {"source_hidden": True}}
+    good.cells[2].metadata["collapsed"] = True
+    outputs.clean(good)
+    assert house_rules.check(good) == []
+    assert good.cells[7].metadata["jupyter"]["outputs_hidden"] and "collapsed" not in good.cells[2].metadata
 
 
 def test_storing_outputs_cleans_what_is_of_this_run_only(good):

@@ -13,7 +13,7 @@ from tokenize import TokenError, generate_tokens
 
 from IPython.core.inputtransformer2 import TransformerManager
 
-from tools.outputs import CELL_KEYS, METADATA, WIDGET_VIEW
+from tools.outputs import CELL_KEYS, METADATA, SOLUTION_METADATA, WIDGET_VIEW
 from tools.stamp import TAGS, setup_cell
 
 KNOWN_TAGS = {
@@ -24,12 +24,9 @@ MAX_LINES, MAX_WIDTH, MAX_MEDIAN = 15, 72, 4
 MAX_NOTEBOOK, MAX_OUTPUT = 1_000_000, 150_000  # bytes
 MIN_EXERCISES, MIN_CHECKED = 3, 3
 GROWING_CLASS = "class SimpleDiffusion"  # the one cell that may be long
-SOLUTION_METADATA = {
-    "tags": ["hide-cell", "solution"],
-    "jupyter": {"source_hidden": True},
-    "cellView": "form",
-}
 EXERCISE = re.compile(r"^#+ Exercise ((?:\d+|[A-Z])\.\d+)", re.MULTILINE)  # of a chapter, or of an appendix
+# A proof, folded wherever Markdown is read: the blank lines let its formulas be set.
+ON_PAPER = re.compile(r"<details>\n<summary>Solution (\S+), on paper</summary>\n\n.+\n\n</details>", re.DOTALL)
 MACHINE_PATH = re.compile(r"(?<![\w.:/])(/(home|root|Users|tmp|work|mnt|content)/|[A-Z]:\\\\?\w)")
 OTHER_HOST = re.compile(
     r"""!\[[^\]]*\]\(\s*<?(https?:)?//"""  # a picture in Markdown
@@ -137,23 +134,37 @@ def exercises(notebook):
     for i, cell in enumerate(cells):
         if cell.cell_type != "markdown":
             continue
+        if "<details" in cell.source and _on_paper(cell) is None:
+            yield f"cell {i}: a fold is a cell of its own, `<details>`, `<summary>Solution n.m, on paper</summary>`, …"
         for number in EXERCISE.findall(cell.source):
             found.append(number)
-            starter, solution = (cells[i + 1 : i + 3] + [None, None])[:2]
-            if starter is None or starter.cell_type != "code" or _is_solution(starter):
-                yield f"exercise {number}: the next cell must be a starter cell"
-            if solution is None or not solution.source.startswith(f"# Solution {number}\n"):
-                yield f"exercise {number}: no cell `# Solution {number}` after the starter"
+            yield from _unsolved(number, cells[i + 1 : i + 4])
     solutions = [cell for _, cell in _code(notebook) if _is_solution(cell)]
     for cell in solutions:
         if dict(cell.metadata) != SOLUTION_METADATA:
             yield f"{cell.source.splitlines()[0]}: its metadata must be {SOLUTION_METADATA}"
-    if len(found) != len(solutions):
-        yield f"{len(found)} exercises but {len(solutions)} solutions"
+    solved = {_on_paper(cell) for cell in cells} - {None}
+    solved |= {cell.source.split("\n", 1)[0].removeprefix("# Solution ") for cell in solutions}
+    for number in sorted(solved - set(found)):
+        yield f"solution {number}: there is no such exercise"
     if len(found) < MIN_EXERCISES:
         yield f"{len(found)} exercises; a chapter has at least {MIN_EXERCISES}"
     if [int(number.split(".")[1]) for number in found] != list(range(1, len(found) + 1)):
         yield f"exercises are numbered 1, 2, 3, …, not {', '.join(found)}"
+
+
+def _unsolved(number, after):
+    """What is missing behind an exercise: a starter and a solution in code, or on paper, or both, paper first."""
+    after = [*after, None, None, None]
+    if _on_paper(after[0]) == number:
+        return
+    starter = after.pop(0)
+    if starter is None or starter.cell_type != "code" or _is_solution(starter):
+        yield f"exercise {number}: the next cell must be a starter cell, or its solution on paper"
+    if _on_paper(after[0]) == number:
+        after.pop(0)
+    if after[0] is None or not after[0].source.startswith(f"# Solution {number}\n"):
+        yield f"exercise {number}: no cell `# Solution {number}` after the starter"
 
 
 def hosts(notebook):
@@ -173,6 +184,12 @@ def _code(notebook):
 
 def _is_solution(cell):
     return cell.source.startswith("# Solution") or "solution" in cell.metadata.get("tags", [])
+
+
+def _on_paper(cell):
+    """The number of the exercise that a folded Markdown cell solves, or None."""
+    match = ON_PAPER.fullmatch(cell.source) if cell is not None and cell.cell_type == "markdown" else None
+    return match and match[1]
 
 
 def _must_show(cell):

@@ -29,7 +29,14 @@ METADATA = {
     "colab": {"gpuType": "T4", "provenance": []},
 }
 INVISIBLE = 0.3  # mean error of a colour, of 255
-CELL_KEYS = ("tags", "jupyter", "cellView")
+# Folded, code and output: by the page, by Lab and Notebook, by Colab (the last two).
+SOLUTION_METADATA = {
+    "tags": ["hide-cell", "solution"],
+    "jupyter": {"outputs_hidden": True, "source_hidden": True},
+    "cellView": "form",
+    "collapsed": True,
+}
+CELL_KEYS = ("tags", "jupyter", "cellView", "collapsed")
 
 
 def clean(notebook):
@@ -37,9 +44,11 @@ def clean(notebook):
     notebook.metadata = nbformat.from_dict(METADATA)
     for cell in notebook.cells:
         kept = {key: cell.metadata[key] for key in CELL_KEYS if key in cell.metadata}
-        if "jupyter" in kept:
-            hidden = kept["jupyter"].get("source_hidden")
-            kept["jupyter"] = {"source_hidden": hidden} if hidden else {}
+        if "solution" in kept.get("tags", []):
+            kept = SOLUTION_METADATA
+        else:  # what somebody folded while reading is not kept
+            kept["jupyter"] = {key: True for key in ("source_hidden",) if kept.get("jupyter", {}).get(key)}
+            kept["collapsed"] = False
         cell.metadata = nbformat.from_dict({key: value for key, value in kept.items() if value})
         if cell.cell_type == "code":
             cell.outputs = [output for output in cell.outputs if _tells(output)]
