@@ -4,7 +4,13 @@ import matplotlib.pyplot as plt
 import torch
 from torch import Tensor
 
-INK, PAPER, ACCENT, SECOND, MUTED = "#1f2a44", "#ffffff", "#c8553d", "#2f7f86", "#8a8f9c"
+from .colours import COLOURS, HUES, INK, colours_for
+
+__all__ = ["ACCENT", "COLOURS", "INK", "MUTED", "PAPER", "SECOND", "show_curves", "show_images", "show_paths",
+           "show_points", "show_records", "show_steps", "style"]  # fmt: skip
+
+PAPER, MUTED = "#ffffff", "#8a8f9c"
+ACCENT, SECOND = HUES["noise"][0], HUES["signal"][0]
 
 
 def style() -> None:
@@ -13,7 +19,7 @@ def style() -> None:
         "figure.figsize": (7.2, 2.8), "figure.dpi": 110, "savefig.dpi": 110, "figure.facecolor": PAPER,
         "figure.constrained_layout.use": True,
         "axes.spines.top": False, "axes.spines.right": False, "axes.edgecolor": MUTED, "axes.labelcolor": INK,
-        "axes.prop_cycle": plt.cycler(color=[ACCENT, SECOND, "#d9a441", "#5b6ea8", "#7a9e5e", MUTED]),
+        "axes.prop_cycle": plt.cycler(color=[paper for paper, _ in HUES.values()]),
         "axes.titlesize": 10, "axes.titlecolor": INK, "axes.labelsize": 9.5, "text.color": INK,
         "xtick.color": INK, "ytick.color": INK, "xtick.labelsize": 8.5, "ytick.labelsize": 8.5,
         "lines.linewidth": 1.8, "legend.frameon": False, "legend.fontsize": 9, "image.cmap": "gray",
@@ -98,11 +104,18 @@ def show_steps(frames: Tensor, times: list[int], count: int = 8, limit: float = 
     return show_images(strip, titles=titles, columns=len(picked))
 
 
+def _looks(names) -> list[dict]:
+    """Colour and line of each name: two of one colour (a sampler in two variants) differ by their dashes."""
+    colours = colours_for(list(names))
+    dashes = ("-", "--", ":", "-.")
+    return [{"color": c, "linestyle": dashes[colours[:i].count(c) % 4]} for i, c in enumerate(colours)]
+
+
 def show_curves(x, curves: dict[str, Tensor], xlabel: str = "t", ylabel: str = "", title: str = "", log: bool = False):
-    """Named curves over one axis: x (n,), each curve (n,)."""
+    """Named curves over one axis: x (n,), each curve (n,). What has a colour of its own (COLOURS) is drawn in it."""
     figure, axis = plt.subplots()
-    for name, y in curves.items():
-        axis.plot(torch.as_tensor(x), torch.as_tensor(y).detach().cpu(), label=name)
+    for (name, y), look in zip(curves.items(), _looks(curves)):
+        axis.plot(torch.as_tensor(x), torch.as_tensor(y).detach().cpu(), label=name, **look)
     axis.set(xlabel=xlabel, ylabel=ylabel, title=title)
     if log:
         axis.set_yscale("log")
@@ -115,14 +128,16 @@ def show_records(rows: list[dict], x: str, y: str, by: str, floor: float | None 
     """Measurements as lines on logarithmic axes: row[y] over row[x], a line for each value of row[by].
 
     A row's y + "_std", where there is one, becomes an error bar. floor: what a perfect answer would score, drawn as
-    a dotted line.
+    a dotted line. What has a colour of its own (COLOURS: samplers, targets) is drawn in it.
     """
     figure, axis = plt.subplots()
     axis.set(xscale="log", yscale="log")
-    for name in dict.fromkeys(row[by] for row in rows):
+    names = list(dict.fromkeys(row[by] for row in rows))
+    for name, look in zip(names, _looks(names)):
         mine = sorted((row for row in rows if row[by] == name), key=lambda row: row[x])
         bars = [row.get(f"{y}_std") or 0 for row in mine]
-        axis.errorbar([row[x] for row in mine], [row[y] for row in mine], bars, fmt="o-", markersize=4, label=name)
+        dots = {"marker": "o", "markersize": 4, "label": name}
+        axis.errorbar([row[x] for row in mine], [row[y] for row in mine], bars, **dots, **look)
     if floor is not None:
         axis.axhline(floor, color=INK, linestyle=":", label=floor_name)
     ticks = sorted({row[x] for row in rows})

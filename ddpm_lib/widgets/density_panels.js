@@ -6,7 +6,7 @@ import { familyOf, FOOT, GRID, minus, REACH, ticksOf } from "./density_grid.js";
 // The figure's own colours at this moment, in light or dark.
 export function paletteOf(el) {
   const style = getComputedStyle(el);
-  const names = ["ink", "muted", "rule", "panel", "signal", "middle", "noise", "signal-soft", "noise-soft"];
+  const names = ["ink", "muted", "rule", "panel", "signal", "middle", "noise", "plum", "signal-soft", "noise-soft"];
   return Object.fromEntries(names.map((name) => [name, style.getPropertyValue(`--ddpm-${name}`).trim()]));
 }
 

@@ -4,6 +4,7 @@ import { ddim, ddpm, evenTimes, walkLater } from "./samplers.js";
 import { BINS, chainOf, drawFrom, lineDenoiser } from "./density_math.js";
 
 export const WALKERS = 192;
+const WALK_HUE = { ddpm: "noise", ddim: "plum" }; // each sampler its own, as everywhere (ddpm_lib/colours.py)
 const SHOWN = 24; // of them, as lines; all of them make the bars
 export const JUMP_STOPS = 60;
 
@@ -45,5 +46,5 @@ export async function walkers(mixture, schedule, { process, steps, seed }, wante
     if (performance.now() - began > 12) { await pause(); began = performance.now(); }
     return denoise(x, t);
   }, ({ x }) => { frames.push(Float64Array.from(x)); return wanted(); });
-  return { times: times.slice(0, frames.length), frames, shown, colour: "noise" };
+  return { times: times.slice(0, frames.length), frames, shown, colour: WALK_HUE[process] };
 }

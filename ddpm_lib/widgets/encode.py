@@ -10,7 +10,9 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
-PALETTE = {"signal": "#2f6690", "middle": "#3f8f86", "noise": "#c0722f"}
+from ..colours import HUES
+
+PALETTE = {hue: paper for hue, (paper, _) in HUES.items()}  # stills are printed, on paper
 
 
 def as_picture(x: Tensor, name: str = "picture", most: float = float("inf")) -> Tensor:

@@ -6,10 +6,9 @@ import { curvePath, curvesOf, gapPath, gapTo, lossAxis, namesOf, nearestStop, pl
 import { picturePanels, pointPanels } from "./loss_panels.js";
 
 const MARGIN = { left: 44, right: 10, top: 10, bottom: 24 };
-const HUES = ["ddpm-noise", "ddpm-signal", "ddpm-share-line"];
 const size = (loss) => (loss < 1e-9 ? "0" : format.short(loss)); // below is the rounding of float32
 const asFactor = (factor) => `× ${factor >= 1e3 ? Math.round(factor).toLocaleString("en") : format.short(factor)}`;
-const hueOf = (view, name) => (name === "floor" ? "ddpm-ink" : HUES[view.curves.findIndex((c) => c.name === name) % 3]);
+const hueOf = (view, name) => `--ddpm-hue: var(--ddpm-${view.curves.find((one) => one.name === name)?.hue ?? "ink"})`;
 
 // The chart of one view; seek(stop) is called while a finger or the mouse is down on it.
 function lossChart(seek) {
@@ -44,12 +43,14 @@ function lossChart(seek) {
     }
     for (const curve of [...curvesOf(view)].sort((a, b) => (a.name === who) - (b.name === who)))
       area.append(make("path", { d: curvePath(curve, axis, y, inner, tall), "data-curve": curve.name,
-        class: `ddpm-curve ${hueOf(view, curve.name)}${curve.name === who ? " ddpm-chosen" : ""}` }));
+        style: hueOf(view, curve.name),
+        class: `ddpm-curve${curve.name === "floor" ? " ddpm-floor" : ""}${curve.name === who ? " ddpm-chosen" : ""}` }));
     area.append(make("line", { x1: across(t), x2: across(t), y1: 0, y2: tall, class: "ddpm-now" }));
     for (const stop of stops.length <= 24 ? stops : [])
       area.append(make("line", { x1: across(stop), x2: across(stop), y1: tall, y2: tall + 4, class: "ddpm-now" }));
     const own = curvesOf(view).find((curve) => curve.name === who);
-    if (own) area.append(make("circle", { cx: across(t), cy: up(valueAt(own, t)), r: 5, class: `ddpm-dot ${hueOf(view, who)}` }));
+    if (own) area.append(make("circle", { cx: across(t), cy: up(valueAt(own, t)), r: 5, class: "ddpm-dot",
+      style: hueOf(view, who) }));
     svg.replaceChildren(area);
     svg.setAttribute("aria-label", `the loss at each time t; at t = ${t} ${who} has ${own ? format.short(valueAt(own, t)) : "no curve"}`);
   };
@@ -119,7 +120,7 @@ export function render({ model, el }) {
     for (const [name, { input }] of Object.entries(logs)) input.checked = model.get(name);
     time.range.max = stopsOf(view).length - 1;
     time.refresh();
-    key.replaceChildren(...curvesOf(view).map((curve) => make("span", { class: `ddpm-key-line ${hueOf(view, curve.name)}` },
+    key.replaceChildren(...curvesOf(view).map((curve) => make("span", { class: "ddpm-key-line", style: hueOf(view, curve.name) },
       curve.name === "floor" ? "floor: nobody gets below" : curve.name)));
     chart.draw(view, { t, who, logTime: model.get("log_t"), logLoss: model.get("log_loss") });
 

@@ -5,13 +5,13 @@ import math
 import torch
 import traitlets
 
+from ..colours import hues_for
 from . import encode
 from .figure import Figure
 from .grey_sheets import grey_pictures, grey_sheet
 
 MOST_PICTURES, MOST_POINTS = 4, 80
 LEVELS = 10  # grey levels of an error, on either side of 0: finer than the eye, and a third of the bytes
-HUES = ("noise", "signal", "middle")  # of the curves, in order
 BOTTOM = 1e-5  # smaller losses leave a logarithmic picture
 TINY = 1e-5  # errors below it are the rounding of float32
 
@@ -69,7 +69,7 @@ class LossByTime(Figure):
         across, up = _axis(1 if view["log_t"] else 0, T, view["log_t"]), _axis(least, top, view["log_loss"])
         inside = '<path d="M40 0V180H590" fill="none" stroke="currentColor" opacity=".4"/>'
         for i, curve in enumerate(curves):
-            colour = encode.PALETTE[HUES[i % 3]] if curve is not view["floor"] else "currentColor"
+            colour = encode.PALETTE[curve["hue"]] if curve is not view["floor"] else "currentColor"
             places = [(across(t), up(loss)) for t, loss in zip(curve["t"], curve["loss"]) if loss >= least]
             path = "L".join(f"{40 + 550 * x:.1f} {180 - 176 * y:.1f}" for x, y in places)
             inside += f'<path d="M{path}" stroke="{colour}" stroke-width="2" fill="none"/>'
@@ -99,6 +99,8 @@ def _view(name, curves=None, floor=None, examples=None, log_t=False, log_loss=Fa
         raise ValueError('"floor" is the name of the floor; call that curve something else, or pass it as floor=.')
     baked = {"name": name, "log_t": log_t, "log_loss": log_loss}
     baked["curves"] = [_curve(key, *pair) for key, pair in curves.items()]
+    for curve, hue in zip(baked["curves"], hues_for(list(curves))):
+        curve["hue"] = hue
     baked["floor"] = _curve("floor", *floor) if floor is not None else None
     known = [*curves, *(["floor"] if floor is not None else [])]
     baked["examples"] = _examples(examples, known) if examples else None

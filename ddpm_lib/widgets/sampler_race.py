@@ -5,12 +5,12 @@ import math
 import torch
 import traitlets
 
+from ..colours import COLOURS
 from . import encode
 from .figure import Figure
 
 GRIDS = ["even", "logsnr", "karras"]
 MOST_COMPONENTS = 64
-COLOURS = ["#a9581b", "#2f6690", "#2c7a71", "#8a4f7d"]
 
 
 class SamplerRace(Figure):
@@ -66,10 +66,10 @@ class SamplerRace(Figure):
         """The ends of the four samplers over the data, with their distances and the floor."""
         race, reach = self._race, reach_of(self.sets)
         inside, side = "", 154
-        for i, ((name, x), colour) in enumerate(zip(race.ends.items(), COLOURS)):
+        for i, (name, x) in enumerate(race.ends.items()):
             title = f"DDIM, η = {race.eta:g}" if name == "DDIM" and race.eta else name
             inside += encode.dots(race.real[:400], 162 * i, side, reach, "#c9d0d6")
-            inside += encode.dots(x, 162 * i, side, reach, colour)
+            inside += encode.dots(x, 162 * i, side, reach, COLOURS[name])
             inside += f'<text x="{162 * i}" y="{side + 16}" font-weight="600">{title}</text>'
             inside += f'<text x="{162 * i}" y="{side + 32}">distance {race.distances[name]:.3f}</text>'
         calls = "1 call" if race.calls == 1 else f"{race.calls} calls"
