@@ -24,7 +24,7 @@ addEventListener("ddpm:film", ({ detail }) => films.push({ ...detail,
 # One question to the network, without the figure.
 ASK = """async ({ address, x, t, label }) => {
   const at = (name) => new URL(`_static/network/${name}`, address).href;
-  const ort = await import(at("ort.wasm.bundle.min.mjs"));
+  const ort = await import(at("ort.wasm.bundle.min.js"));
   const load = async (name) => new Uint8Array(await new Response((await fetch(at(name))).body.pipeThrough(
     new DecompressionStream("gzip"))).arrayBuffer());
   ort.env.wasm.numThreads = 1;

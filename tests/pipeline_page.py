@@ -30,7 +30,7 @@ ASK = """async ({ address, graphs }) => {
   const at = (name) => new URL(`_static/network/${name}`, address).href;
   const load = async (name) => new Uint8Array(await new Response((await fetch(at(name))).body.pipeThrough(
     new DecompressionStream("gzip"))).arrayBuffer());
-  const ort = await import(at("ort.wasm.bundle.min.mjs"));
+  const ort = await import(at("ort.wasm.bundle.min.js"));
   ort.env.wasm.numThreads = 1;
   ort.env.wasm.wasmBinary = await load("ort-wasm-simd-threaded.wasm.gz");
   const answers = {};
@@ -63,7 +63,7 @@ def write_page(target: Path, pipeline: Path, **options) -> None:
     (target / "index.html").write_text(HEAD + LISTEN + make_figure(pipeline, **options).html(), encoding="utf-8")
     network = target / "_static" / "network"
     network.mkdir(parents=True)
-    for name in ("ort.wasm.bundle.min.mjs", "ort-wasm-simd-threaded.wasm"):
+    for name in ("ort.wasm.bundle.min.js", "ort-wasm-simd-threaded.wasm"):
         whole = (vendor.STATIC / "network" / name).read_bytes()
         packed = name.endswith(".wasm")
         (network / (f"{name}.gz" if packed else name)).write_bytes(gzip.compress(whole, 6) if packed else whole)

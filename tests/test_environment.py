@@ -15,6 +15,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
+from ddpm_lib.widgets.network_in_page import FILES
 from tests import browser
 from tools import environment, stamp, steps, vendor
 
@@ -196,6 +197,28 @@ def test_of_a_package_what_is_wanted_is_unpacked_and_its_licence(tmp_path):
     assert package.archive == "some-thing-1.0.tgz"
     vendor.unpack(archive, package)
     assert {path.name for path in package.folder.iterdir()} == {"LICENSE", "wanted.js"}
+
+
+def test_a_module_goes_under_an_ending_that_every_host_knows(tmp_path):
+    """Debian's nginx sends .mjs as application/octet-stream, and no browser runs a module of that type."""
+    archive = tmp_path / "thing-1.0.tgz"
+    with tarfile.open(archive, "w:gz") as tar:
+        tar.addfile(tarfile.TarInfo("package/dist/wanted.mjs"))
+    package = vendor.Package("thing", "1.0", "", tmp_path / "here", ("dist/wanted",), ("dist/",))
+    vendor.unpack(archive, package)
+    assert {path.name for path in package.folder.iterdir()} == {"wanted.js"}
+    assert FILES["runtime"].endswith(".js")
+
+
+def test_what_an_older_tree_has_unpacked_under_other_names_is_fetched_again(monkeypatch, tmp_path):
+    fetched = []
+    monkeypatch.setattr(vendor, "_fetch", lambda package, folder: fetched.append(package.name))
+    package = vendor.Package("thing", "1.0", "", tmp_path, ("dist/wanted.mjs",), ("dist/",))
+    (tmp_path / "VERSION").write_text("1.0")
+    vendor.fetch(tmp_path, [package])
+    vendor.fetch(tmp_path, [package])
+    vendor.fetch(tmp_path, [replace(package, wanted=("dist/other.mjs",))])
+    assert fetched == ["thing", "thing"]
 
 
 def test_without_a_browser_the_failure_says_how_to_get_one(monkeypatch):

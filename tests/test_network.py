@@ -82,7 +82,7 @@ def test_the_page_says_what_it_will_load(site_url):
     folder = site.HTML / "_static" / "network"
     assert abs(weights_bytes() - (folder / "digits.onnx.gz").stat().st_size) < 2000
     runtime = (folder / "ort-wasm-simd-threaded.wasm.gz").stat().st_size
-    runtime += len(gzip.compress((folder / "ort.wasm.bundle.min.mjs").read_bytes()))
+    runtime += len(gzip.compress((folder / "ort.wasm.bundle.min.js").read_bytes()))
     assert abs(runtime - RUNTIME_BYTES) < 0.01 * RUNTIME_BYTES
     assert {path.name for path in folder.iterdir()} >= {p.split("/")[-1] for p in make_figure().files.values()}
 

@@ -56,7 +56,7 @@ def test_nothing_is_loaded_before_the_button_and_nothing_from_elsewhere_after(op
     control(page, "load").press("Enter")
     control(page, "draw").wait_for(timeout=WAIT)
     loaded = [url.split("/")[-1] for url in log.requests if "_static" in url]
-    assert sorted(loaded) == ["digits.onnx.gz", "ort-wasm-simd-threaded.wasm.gz", "ort.wasm.bundle.min.mjs"]
+    assert sorted(loaded) == ["digits.onnx.gz", "ort-wasm-simd-threaded.wasm.gz", "ort.wasm.bundle.min.js"]
     assert log.foreign == [] and log.errors == []
     assert page.evaluate("document.activeElement.dataset.control") == "draw"
 
@@ -155,11 +155,42 @@ def test_a_digit_drawn_by_hand_is_noised_and_restored(opened):
     assert log.foreign == [] and log.errors == []
 
 
-def test_what_cannot_be_loaded_is_said_and_may_be_tried_again(open_page, network_address):
+def test_what_a_host_does_not_have_is_said_and_no_second_try_promised(open_page, network_address):
     page, _ = open_page(f"{network_address}/bare.html")
     control(page, "load").click()
-    until(page, lambda: "Nothing is lost" in says(page), WAIT)
-    assert control(page, "load").is_enabled()
+    until(page, lambda: "could not be loaded (404). Trying again will not help." in says(page), WAIT)
+    assert control(page, "load").is_disabled()
+
+
+@pytest.mark.parametrize(
+    ("answer", "told", "again"),
+    [
+        ({"status": 200, "content_type": "application/octet-stream", "body": ""}, "as application/octet-stream", False),
+        ({"status": 503, "body": ""}, "ort.wasm.bundle.min.js could not be loaded (503). Nothing is lost", True),
+        (None, "ort.wasm.bundle.min.js could not be loaded (offline). Nothing is lost", True),
+    ],
+)
+def test_a_runtime_that_does_not_come_is_told_with_its_cause(answer, told, again, open_page, network_address):
+    page, _ = open_page(f"{network_address}/index.html")
+    page.context.route("**/ort.wasm.bundle*", lambda route: route.fulfill(**answer) if answer else route.abort())
+    control(page, "load").click()
+    until(page, lambda: told in says(page), WAIT)
+    assert ("Trying again will not help" in says(page)) is not again
+    assert control(page, "load").is_enabled() is again
+
+
+def test_a_page_that_may_start_no_worker_says_so(open_page, network_address):
+    policy = {"content-security-policy": "worker-src 'none'"}
+    page, _ = open_page("about:blank")
+    page.context.route("**/index.html", lambda route: route.fulfill(response=route.fetch(), headers=policy))
+    page.goto(f"{network_address}/index.html")
+    control(page, "load").click()
+    until(page, lambda: "may not start the worker" in says(page) and "will not help" in says(page), WAIT)
+    assert control(page, "load").is_disabled()
+
+
+def test_in_a_notebook_the_button_says_where_it_works(open_page, network_address):
+    page, _ = open_page(f"{network_address}/bare.html")
     page.evaluate("document.documentElement.removeAttribute('data-content_root')")
     control(page, "load").click()
     assert "In a notebook" in says(page)

@@ -17,12 +17,17 @@ from tools.steps import ROOT, StepFailed, run_quietly
 STATIC = ROOT / "book" / "_static"
 
 
+RENAMED = {".mjs": ".js"}  # endings
+
+
 @dataclass(frozen=True)
 class Package:
     """An npm package of which the pages need some files.
 
     folder: where they go. wanted: what their names in the package start with. strip: the beginnings of names
-    that are dropped on the way. The licence under which we pass it on is always among them.
+    that are dropped on the way. The licence under which we pass it on is always among them. A module NAME.mjs goes
+    there as NAME.js: a host that does not know the ending, such as Debian's nginx, sends it as bytes, and no browser
+    runs those.
     """
 
     name: str
@@ -31,6 +36,11 @@ class Package:
     folder: Path
     wanted: tuple[str, ...]
     strip: tuple[str, ...] = ()
+
+    @property
+    def mark(self) -> str:
+        """What the folder's stamp says when it holds these files under these names."""
+        return f"{self.version} {hashlib.sha256(repr((self.wanted, self.strip, RENAMED)).encode()).hexdigest()[:12]}"
 
     @property
     def archive(self) -> str:
@@ -48,7 +58,7 @@ PACKAGES = (
         wanted=("es5/tex-mml-chtml.js", "es5/output/chtml/fonts/woff-v2/", "es5/input/tex/extensions/"),
         strip=("es5/",),
     ),
-    # What runs a network in the page (chapter 5): the runtime, and its WebAssembly.
+    # What runs a network in the page (chapters 6 and 8): the runtime, and its WebAssembly.
     Package(
         name="onnxruntime-web",
         version="1.30.0",
@@ -76,9 +86,9 @@ def fetch(bin_folder, packages=PACKAGES):
     """Fetch every package into its folder with the npm in `bin_folder`, unless it is there."""
     for package in packages:
         stamp = package.folder / "VERSION"
-        if not stamp.exists() or stamp.read_text() != package.version:
+        if not stamp.exists() or stamp.read_text() != package.mark:
             _fetch(package, bin_folder)
-            stamp.write_text(package.version)
+            stamp.write_text(package.mark)
 
 
 def _fetch(package, bin_folder):
@@ -106,5 +116,6 @@ def unpack(archive, package):
                 for beginning in package.strip:
                     name = name.removeprefix(beginning)
                 target = package.folder / name
+                target = target.with_suffix(RENAMED.get(target.suffix, target.suffix))
                 target.parent.mkdir(parents=True, exist_ok=True)
                 target.write_bytes(tar.extractfile(member).read())

@@ -49,6 +49,13 @@ export function film(run, table, x, { way, steps, labels, scale, seed }, onStep)
   return walkLater(sampler, digitDenoiser(run, table, labels, scale), onStep);
 }
 
+// What to say when the network could not be made ready. error.again: whether trying again can help, if that is known.
+export function advice({ message, again }) {
+  if (again === false) return `${message} Trying again will not help.`;
+  return again ? `${message} Nothing is lost: press the button to try again.`
+    : `${message} Nothing is lost. Press the button to try again; if it says the same, more tries will not help.`;
+}
+
 // ---- the pad ---------------------------------------------------------------
 
 // A soft round touch of the pen at (column, row), in pixels: paper is −1, ink is 1.

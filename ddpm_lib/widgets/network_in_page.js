@@ -1,7 +1,7 @@
 // The network in the page: it draws digits in the reader's browser, as a film, and restores what the reader drew.
 import { clock, format, make, slider, stage, stillness, watch } from "./figure.js";
 import { schedule } from "./schedule_math.js";
-import { film, megabytes, NO_LABEL, obstacle, PIXELS, SIDE, startOf, upTo, WAYS } from "./network_film.js";
+import { advice, film, megabytes, NO_LABEL, obstacle, PIXELS, SIDE, startOf, upTo, WAYS } from "./network_film.js";
 import { choice, padOf, paint, panel } from "./network_pad.js";
 import { startNetwork } from "./network_worker.js";
 
@@ -46,9 +46,9 @@ export function render({ model, el }) {
     } catch (error) {
       network?.stop();
       network = null;
-      load.disabled = false;
+      load.disabled = error.again === false;
       bar.hidden = true;
-      tell(`${error.message} Nothing is lost: press the button to try again.`);
+      tell(advice(error));
     }
   }
 

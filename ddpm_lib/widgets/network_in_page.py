@@ -13,7 +13,7 @@ from .figure import Figure
 SAMPLERS = ["dpmpp", "ddim", "heun", "ddpm"]
 # What the page loads at the press of the button, by the paths of the built site (tools/site.py puts them there).
 FILES = {
-    "runtime": "_static/network/ort.wasm.bundle.min.mjs",
+    "runtime": "_static/network/ort.wasm.bundle.min.js",
     "wasm": "_static/network/ort-wasm-simd-threaded.wasm.gz",
     "weights": "_static/network/digits.onnx.gz",
 }

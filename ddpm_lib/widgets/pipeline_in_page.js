@@ -1,7 +1,7 @@
 // The whole pipeline in the page: words to tokens as one types, and from noise to a picture in the reader's browser.
 import { clock, format, make, slider, stage, stillness } from "./figure.js";
 import { schedule } from "./schedule_math.js";
-import { megabytes, obstacle } from "./network_film.js";
+import { advice, megabytes, obstacle } from "./network_film.js";
 import { clipTokenizer } from "./clip_tokenizer.js";
 import { drawPicture, readWords, speaksChinese, styleOf, withStyle } from "./pipeline_film.js";
 import { startPipeline } from "./pipeline_worker.js";
@@ -58,12 +58,13 @@ export function render({ model, el }) {
     const at = (path) => new URL(path, site).href, { runtime, wasm, graphs } = model.get("files");
     const where = { runtime: at(runtime), wasm: at(wasm), graphs: Object.fromEntries(Object.entries(graphs).map(
       ([name, { graph, weights, location }]) => [name, { graph: at(graph), weights: at(weights), location }])) };
-    const mine = startPipeline(where, { onBytes: (loaded) => {
+    const onBytes = (loaded) => {
       bar.value = loaded;
       tell(loaded < 0.99 * total ? `Loading: ${megabytes(loaded)} of ${megabytes(total)} …` : "Making the networks ready …");
-    } });
+    };
+    let mine = null;
     try {
-      pipeline = mine;
+      pipeline = mine = startPipeline(where, { onBytes });
       const { loaded, ms } = await mine.ready;
       Object.assign(body.dataset, { loaded, fetched: ms.fetch, prepared: ms.prepare });
       gate.hidden = true;
@@ -71,11 +72,11 @@ export function render({ model, el }) {
       drawButton.focus();
       await draw();
     } catch (error) {
-      mine.stop();
+      mine?.stop();
       pipeline = null;
-      load.disabled = false;
+      load.disabled = error.again === false;
       bar.hidden = true;
-      tell(`${error.message} Nothing is lost: press the button to try again.`);
+      tell(advice(error));
     }
   }
 

@@ -6,10 +6,27 @@ function pipelineWorker() {
   const sessions = {};
   const say = (message, transfer = []) => self.postMessage(message, transfer);
 
+  const nameOf = (url) => url.split("/").at(-1);
+  const failure = (message, again) => Object.assign(new Error(message), { again });
+  // A host that has no such file will have none in a second; a network or a host that fails may do better then.
+  const missing = (url, status) => failure(`${nameOf(url)} could not be loaded (${status ?? "offline"}).`,
+    !(status >= 400 && status < 500) || status === 408 || status === 429);
+
+  // The runtime's module. A browser does not tell why one was refused, so the file is asked for once more.
+  async function bring(url) {
+    return import(url).catch(async (error) => {
+      const answer = await fetch(url).catch(() => null);
+      if (!answer?.ok) throw missing(url, answer?.status);
+      const type = answer.headers.get("content-type") ?? "nothing";
+      if (/(java|ecma)script/.test(type)) throw error;
+      throw failure(`This site's host sends ${nameOf(url)} as ${type}, and a browser runs it only as text/javascript.`, false);
+    });
+  }
+
   // A file, unpacked here where the server has not done so on the way; onBytes hears what comes.
   async function load(url, onBytes) {
     const answer = await fetch(url).catch(() => null);
-    if (!answer?.ok) throw new Error(`${url.split("/").at(-1)} could not be loaded (${answer?.status ?? "offline"}).`);
+    if (!answer?.ok) throw missing(url, answer?.status);
     const counted = answer.body.pipeThrough(new TransformStream({
       transform(piece, to) { onBytes(piece.length); to.enqueue(piece); },
     }));
@@ -24,7 +41,7 @@ function pipelineWorker() {
     let loaded = 0;
     const get = (url) => load(url, (n) => { loaded += n; say({ kind: "bytes", loaded }); });
     const names = Object.keys(graphs);
-    const [module, binary, ...files] = await Promise.all([import(runtime), get(wasm),
+    const [module, binary, ...files] = await Promise.all([bring(runtime), get(wasm),
       ...names.flatMap((name) => [get(graphs[name].graph), get(graphs[name].weights)])]);
     const arrived = performance.now();
     ort = module;
@@ -53,7 +70,7 @@ function pipelineWorker() {
 
   self.onmessage = ({ data }) => {
     const work = data.kind === "start" ? start(data) : run(data);
-    work.catch((error) => say({ kind: "error", id: data.id, message: String(error.message ?? error) }));
+    work.catch((error) => say({ kind: "error", id: data.id, message: String(error.message ?? error), again: error.again }));
   };
 }
 
@@ -70,10 +87,13 @@ export function startPipeline(where, { onBytes }) {
     if (data.kind === "ready") return settle.resolve(data);
     const asked = waiting.get(data.id) ?? settle;
     waiting.delete(data.id);
-    if (data.kind === "error") asked.reject(new Error(data.message));
+    if (data.kind === "error") asked.reject(Object.assign(new Error(data.message), { again: data.again }));
     else asked.resolve(data);
   };
-  worker.onerror = (event) => settle.reject(new Error(event.message || "the worker could not be started."));
+  // Without a message the browser refused the worker itself; that is the page's or its frame's policy, and it lasts.
+  worker.onerror = (event) => settle.reject(event.message ? new Error(event.message) : Object.assign(new Error(
+    "This page may not start the worker that the network runs in: its host's security policy, or the frame that it stands in,"
+    + " forbids it."), { again: false }));
   worker.postMessage({ kind: "start", ...where });
   const run = (graph, feeds) => new Promise((resolve, reject) => {
     waiting.set(++calls, { resolve, reject });

@@ -1,7 +1,7 @@
 // The film of the network in the page, with a stand-in for the network: guidance, starts, the pad, what may be in its way.
 import assert from "node:assert/strict";
 import test from "node:test";
-import { digitDenoiser, film, isGzip, megabytes, NO_LABEL, obstacle, PIXELS, startOf, stroke, touch, upTo,
+import { advice, digitDenoiser, film, isGzip, megabytes, NO_LABEL, obstacle, PIXELS, startOf, stroke, touch, upTo,
   WAYS } from "../../ddpm_lib/widgets/network_film.js";
 import { schedule } from "../../ddpm_lib/widgets/schedule_math.js";
 
@@ -91,6 +91,12 @@ test("what is in the way is said in a sentence", () => {
   assert.match(obstacle({ ...fine, root: undefined }), /In a notebook/);
   assert.match(obstacle({ ...fine, wasm: false }), /WebAssembly/);
   assert.match(obstacle({ ...fine, worker: false }), /WebAssembly/);
+});
+
+test("what went wrong is told with whether trying again can help", () => {
+  assert.equal(advice({ message: "x.", again: true }), "x. Nothing is lost: press the button to try again.");
+  assert.equal(advice({ message: "x.", again: false }), "x. Trying again will not help.");
+  assert.match(advice(new Error("x.")), /^x\. Nothing is lost\. Press the button to try again; if it says the same/);
 });
 
 test("sizes and packed bytes", () => {
