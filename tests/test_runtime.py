@@ -59,8 +59,59 @@ def test_records_are_lines_with_bars_over_a_floor():
     from ddpm_lib import plots
 
     rows = [{"calls": n, "distance": 1 / n, "distance_std": 0.1, "sampler": name} for name in "ab" for n in (5, 10, 20)]
-    axis = plots.show_records(rows, "calls", "distance", "sampler", floor=0.01).axes[0]
+    figure = plots.show_records(rows, "calls", "distance", "sampler", floor=0.01)
+    axis = figure.axes[0]
     assert [c.get_label() for c in axis.containers] == ["a", "b"] and axis.get_xscale() == "log"
     line, _, bars = axis.containers[0].lines
     assert line.get_xdata().tolist() == [5, 10, 20] and line.get_ydata().tolist() == [0.2, 0.1, 0.05] and bars
-    assert {text.get_text() for text in axis.get_legend().get_texts()} == {"a", "b", "real data"}
+    assert {text.get_text() for text in figure.legends[0].get_texts()} == {"a", "b", "real data"}
+
+
+PHONE = 358  # CSS pixels of a chapter's column on a phone 390 wide
+
+
+def _words(figure):
+    """The size of every word on a phone, in CSS pixels, and whether all of it is in the picture."""
+    figure.canvas.draw()
+    wide, tall = figure.canvas.get_width_height()
+    unseen = {tick for axes in figure.axes for axis in (axes.xaxis, axes.yaxis)  # ticks there are beyond the ends
+              for tick, place in zip(axis.get_ticklabels(), axis.get_ticklocs())
+              if not axes.axison or not min(axis.get_view_interval()) <= place <= max(axis.get_view_interval())}  # fmt: skip
+    found = {}
+    for text in figure.findobj(matplotlib.text.Text):
+        if text.get_visible() and text.get_text().strip() and text not in unseen:
+            box = text.get_window_extent()
+            inside = box.x0 > -2 and box.x1 < wide + 2 and box.y0 > -2 and box.y1 < tall + 2
+            found[text.get_text()] = (text.get_fontsize() * figure.dpi / 72 * min(1, PHONE / wide), inside)
+    return found
+
+
+def test_words_in_plots_can_be_read_on_a_phone():
+    from ddpm_lib import plots
+
+    plots.style()
+    names = ["DDPM, posterior variance", "DDPM, beta variance", "DDIM", "Heun", "DPM-Solver++(2M)"]
+    rows = [{"calls": n, "frechet": 1 / n, "sampler": name} for name in names for n in (5, 10, 20, 50)]
+    t = torch.arange(1, 1001)
+    pictures = [
+        plots.show_records(rows, "calls", "frechet", "sampler", 0.02),
+        plots.show_curves(
+            t, {"signal rate": 1 / t, "noise rate": 1 - 1 / t}, ylabel="share of the amplitude", log=True
+        ),
+        plots.show_steps(torch.zeros(1001, 2, 1, 28, 28), list(range(1000, -1, -1))),
+        plots.show_points(*torch.zeros(3, 5, 2), titles=["t = 0", "t = 500", "t = 1000"]),
+        plots.show_images(torch.zeros(10, 1, 28, 28), titles=[f"t = {100 * i}" for i in range(10)]),
+    ]
+    for picture in pictures:
+        words = _words(picture)
+        assert words and not {word: found for word, found in words.items() if found[0] < 7.2 or not found[1]}
+    matplotlib.pyplot.close("all")
+
+
+def test_names_over_pictures_do_not_run_into_each_other():
+    from ddpm_lib import plots
+
+    figure = plots.show_images(torch.zeros(8, 1, 4, 4), titles=["the noise it said"] * 8)
+    figure.canvas.draw()
+    boxes = [axis.title.get_window_extent() for axis in figure.axes]
+    assert all(a.x1 <= b.x0 for a, b in zip(boxes, boxes[1:]))
