@@ -74,9 +74,13 @@ def _words(figure):
     """The size of every word on a phone, in CSS pixels, and whether all of it is in the picture."""
     figure.canvas.draw()
     wide, tall = figure.canvas.get_width_height()
-    unseen = {tick for axes in figure.axes for axis in (axes.xaxis, axes.yaxis)  # ticks there are beyond the ends
-              for tick, place in zip(axis.get_ticklabels(), axis.get_ticklocs())
-              if not axes.axison or not min(axis.get_view_interval()) <= place <= max(axis.get_view_interval())}  # fmt: skip
+    unseen = set()  # ticks that matplotlib keeps beyond the ends of an axis
+    for axes in figure.axes:
+        for axis in (axes.xaxis, axes.yaxis):
+            low, high = sorted(axis.get_view_interval())
+            for tick, place in zip(axis.get_ticklabels(), axis.get_ticklocs()):
+                if not axes.axison or not low <= place <= high:
+                    unseen.add(tick)
     found = {}
     for text in figure.findobj(matplotlib.text.Text):
         if text.get_visible() and text.get_text().strip() and text not in unseen:
