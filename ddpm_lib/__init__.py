@@ -6,7 +6,7 @@ denoisers   one view of every model: guess the clean data and the noise
 guidance    steering towards a label
 samplers    from noise to data, step by step
 losses      what training minimises
-training    the training loop
+training    the training loop; seeding: its randomness, kept apart from the caller's
 models/     the networks
 data, metrics, plots, widgets/   what goes in, how good it is, how it looks
 exact, two_samples               known data: the least loss, the entropy; can two samples be told apart
@@ -21,6 +21,8 @@ Here only the maths is imported; everything else by its module:
 from ddpm_lib.training import train. Importing this needs torch alone.
 """
 
+from importlib.metadata import PackageNotFoundError, version
+
 from ._torchvision import install as _install
 from .denoisers import Denoiser, ExactDenoiser, GaussianMixture, Guess, clip, score
 from .guidance import guide
@@ -32,7 +34,10 @@ from .simple import SimpleDiffusion
 
 _install()
 
-__version__ = "0.3.0"
+try:
+    __version__ = version("ddpm_lib")
+except PackageNotFoundError:  # a copy of the folder, never installed
+    __version__ = "unknown"
 __all__ = [
     "Denoiser", "ExactDenoiser", "GaussianMixture", "Guess", "Schedule", "SimpleDiffusion", "Step",
     "add_noise", "bits_per_dim", "clip", "cosine_schedule", "guide", "last", "linear_schedule", "posterior",

@@ -21,7 +21,7 @@ from .data import loader
 from .run_ends import Stopped, agree, is_out_of_memory, signals
 from .run_pictures import pick
 from .run_state import RunState, load_state, save_state, states, write_notes
-from .runtime import provenance
+from .runtime import best_precision, provenance
 from .training import TrainStep, train, warmup_cosine, warmup_only
 
 
@@ -157,14 +157,6 @@ def lr_scale(recipe) -> Callable[[int], float]:
     if recipe.decay == "none":
         return warmup_only(recipe.warmup)
     raise ValueError(f'the decay of a recipe must be "cosine" or "none", got {recipe.decay!r}.')
-
-
-def best_precision() -> str:
-    """bf16 where the GPU, or else the CPU, has instructions for it; float32 ("no") where it would be emulated."""
-    if torch.cuda.is_available():
-        return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "no"
-    tests = (getattr(torch.cpu, name, None) for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"))
-    return "bf16" if any(test() for test in tests if test) else "no"
 
 
 def _state(folder: Path, facts: dict, resume: bool, say: bool) -> RunState:

@@ -33,15 +33,46 @@ def quick_or_full(quick, full):
     return full if is_full_run() else quick
 
 
-def provenance() -> dict:
-    """What made a number, for its record: the commit of this code (None outside its repository) and the hardware."""
-    where = Path(__file__).parent
-    commit = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, cwd=where, check=False)
+def best_precision() -> str:
+    """bf16 where the GPU, or else the CPU, has instructions for it; float32 ("no") where it would be emulated."""
     if torch.cuda.is_available():
-        hardware = torch.cuda.get_device_name()
-    else:
-        hardware = f"CPU, {torch.get_num_threads()} thread(s), {platform.machine()}"
-    return {"commit": commit.stdout.strip() or None, "hardware": hardware}
+        # Without the argument torch counts emulation too: a T4 would be slower in bf16 than in float32.
+        return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "no"
+    tests = (getattr(torch.cpu, name, None) for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"))
+    return "bf16" if any(test() for test in tests if test) else "no"
+
+
+def provenance() -> dict:
+    """What made a number, for its record: the commit of this code and the hardware. It never raises.
+
+    commit: None where this code is in no repository of its own (installed from a wheel, also inside somebody else's
+    repository), or where git is missing or refuses.
+    """
+    return {"commit": _commit(Path(__file__).resolve().parent.parent), "hardware": _hardware()}
+
+
+def _commit(root: Path) -> str | None:
+    """HEAD of the repository whose top folder is root; None where there is none, or no git to ask."""
+    # Within a hook of git these name the repository of the hook, wherever one asks.
+    surroundings = {name: value for name, value in os.environ.items() if name not in ("GIT_DIR", "GIT_WORK_TREE")}
+    command = ["git", "rev-parse", "--show-toplevel", "HEAD"]
+    try:
+        asked = subprocess.run(
+            command, cwd=root, env=surroundings, capture_output=True, encoding="utf-8", errors="replace", timeout=30
+        )
+        top, commit = asked.stdout.splitlines()
+        return commit if asked.returncode == 0 and Path(top).samefile(root) else None
+    except (OSError, subprocess.SubprocessError, ValueError):
+        return None
+
+
+def _hardware() -> str:
+    try:
+        if torch.cuda.is_available():
+            return torch.cuda.get_device_name()
+    except RuntimeError:  # a GPU that has just failed must not cost what it had finished
+        return "GPU"
+    return f"CPU, {torch.get_num_threads()} thread(s), {platform.machine()}"
 
 
 def show_source(*objects) -> None:

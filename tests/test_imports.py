@@ -21,7 +21,9 @@ MAY_IMPORT = {
     "museum": {"plots", "runtime"},  # it imports the whole library, but by name, right or wrong
     "two_samples": set(),
     "examples": {"denoisers", "guidance", "noising", "samplers", "schedules"},
-    "training": {"losses", "noising", "schedules"},
+    "seeding": set(),
+    "training": {"losses", "noising", "runtime", "schedules", "seeding", "training_checks"},
+    "training_checks": set(),
     "simple": set(),
     "models": {"simple"},
     "data": set(),

@@ -1,9 +1,16 @@
 """Quick or full, listings, and still pictures."""
 
+import importlib.util
+import shutil
+import subprocess
+import tomllib
+from pathlib import Path
+
 import matplotlib
 import pytest
 import torch
 
+import ddpm_lib
 from ddpm_lib import last, runtime
 
 matplotlib.use("Agg")
@@ -27,6 +34,57 @@ def test_a_mistyped_wish_is_refused(monkeypatch):
     monkeypatch.setenv("DDPM_RUN", "fast")
     with pytest.raises(ValueError, match="quick or full"):
         runtime.is_full_run()
+
+
+def test_one_version():
+    project = tomllib.loads((Path(__file__).parent.parent / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert ddpm_lib.__version__ == project["version"], "install the package again: its metadata is of another version"
+
+
+def repository(folder):
+    """A repository with one commit, and that commit."""
+    folder.mkdir()
+    git = ["git", "-C", str(folder), "-c", "user.name=a", "-c", "user.email=a@b"]
+    subprocess.run([*git, "init", "-q"], check=True)
+    subprocess.run([*git, "commit", "-q", "--allow-empty", "-m", "x"], check=True)
+    return subprocess.run([*git, "rev-parse", "HEAD"], capture_output=True, text=True, check=True).stdout.strip()
+
+
+def copied_to(folder):
+    """The library's runtime.py, imported from a copy in folder/ddpm_lib."""
+    (folder / "ddpm_lib").mkdir(parents=True)
+    file = shutil.copy(runtime.__file__, folder / "ddpm_lib")
+    spec = importlib.util.spec_from_file_location("copied_runtime", file)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_commit_is_of_the_repository_that_holds_this_code_and_of_no_other(tmp_path, monkeypatch):
+    head = repository(tmp_path / "theirs")
+    assert copied_to(tmp_path / "theirs" / ".venv" / "site-packages").provenance()["commit"] is None
+    assert copied_to(tmp_path / "theirs").provenance()["commit"] == head
+    assert copied_to(tmp_path / "nowhere").provenance()["commit"] is None
+    monkeypatch.setenv("GIT_DIR", str(tmp_path / "theirs" / ".git"))  # as within a hook
+    assert copied_to(tmp_path / "nowhere2").provenance()["commit"] is None
+
+
+def test_provenance_never_costs_what_was_finished(monkeypatch, tmp_path):
+    monkeypatch.setenv("PATH", str(tmp_path))  # no git
+    assert runtime.provenance()["commit"] is None and "CPU" in runtime.provenance()["hardware"]
+
+    def slow(*arguments, **how):
+        raise subprocess.TimeoutExpired("git", 30)
+
+    monkeypatch.setattr(subprocess, "run", slow)
+    assert runtime.provenance()["commit"] is None
+
+    def lost():
+        raise RuntimeError("CUDA error: device-side assert triggered")
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "get_device_name", lost)
+    assert runtime.provenance() == {"commit": None, "hardware": "GPU"}
 
 
 def test_show_source_shows_the_function_itself(monkeypatch):
