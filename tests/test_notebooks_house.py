@@ -128,7 +128,7 @@ def forget(notebook):
 def lengthen(notebook):
     for cell in notebook.cells:
         if cell.cell_type == "code" and cell.source != stamp.setup_cell():
-            cell.source += "\nx = 1" * 5
+            cell.source += "\nx = 1" * 7
 
 
 def html(text):

@@ -20,7 +20,7 @@ KNOWN_TAGS = {
     "remove-cell", "hide-cell", "hide-input", "hide-output", "remove-input", "solution",
     "nbval-check-output", "nbval-ignore-output", "nbval-skip",
 }  # fmt: skip
-MAX_LINES, MAX_WIDTH, MAX_MEDIAN = 15, 72, 4
+MAX_LINES, MAX_WIDTH, MAX_MEDIAN = 15, 72, 6
 MAX_NOTEBOOK, MAX_OUTPUT = 1_000_000, 150_000  # bytes
 MIN_EXERCISES, MIN_CHECKED = 3, 3
 GROWING_CLASS = "class SimpleDiffusion"  # the one cell that may be long
