@@ -1,18 +1,17 @@
 """Steering a sampler towards a label or a prompt."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from torch import Tensor
 
-from .denoisers import Guess
+from .denoisers import AnyDenoiser, Guess, check_schedule
 from .schedules import Schedule
 
 
 @dataclass(frozen=True)
 class _Guided:
-    conditional: Callable
-    unconditional: Callable
+    conditional: AnyDenoiser
+    unconditional: AnyDenoiser
     scale: float
 
     @property
@@ -27,14 +26,11 @@ class _Guided:
         return Guess(*(u + self.scale * (c - u) for c, u in zip(with_label, without)))
 
 
-def guide(conditional: Callable, unconditional: Callable, scale: float) -> Callable:
+def guide(conditional: AnyDenoiser, unconditional: AnyDenoiser, scale: float) -> AnyDenoiser:
     """Classifier-free guidance (Ho & Salimans 2022): eps_u + scale · (eps_c − eps_u), as one denoiser.
 
     scale 1 is no guidance and costs one network call, any other costs two. The paper's w counts from 0:
     scale = 1 + w. A negative prompt takes the place of the unconditional denoiser.
     """
-    if conditional.schedule is not unconditional.schedule and not conditional.schedule.beta.equal(
-        unconditional.schedule.beta
-    ):
-        raise ValueError("both denoisers of guide() must share one schedule; give them the same.")
+    check_schedule(unconditional, conditional.schedule)
     return _Guided(conditional, unconditional, float(scale))

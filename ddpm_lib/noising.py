@@ -10,10 +10,11 @@ def add_noise(schedule: Schedule, x0: Tensor, t: int | Tensor, eps: Tensor) -> T
     """A sample of q(x_t | x_0), in one jump: DDPM eq. 4.
 
     x0, eps: (batch, ...) of one shape; t: an int or a (batch,) integer tensor in 0..T.
-    Returns x_t with the shape, dtype and device of x0.
+    Returns x_t with the shape, dtype and device of x0, whatever the dtype of eps.
     """
     if eps.shape != x0.shape:
         raise ValueError(f"eps must have the shape of x0, {tuple(x0.shape)}, got {tuple(eps.shape)}.")
+    eps = eps.to(x0.dtype)
     return schedule.at(schedule.signal_rate, t, x0) * x0 + schedule.at(schedule.noise_rate, t, x0) * eps
 
 
@@ -63,6 +64,8 @@ def _step_back(schedule: Schedule, t: int | Tensor, s: int | Tensor, like: Tenso
 
 def _beside(values: Tensor | float, like: Tensor) -> Tensor | float:
     """float64 coefficients, a float, () or (batch,), shaped and cast to multiply `like`."""
+    if not like.is_floating_point():
+        raise TypeError(f"the posterior is of floats, got {like.dtype}; for bytes 0..255 use x.float() / 127.5 − 1.")
     if isinstance(values, float):
         return values
     if values.ndim == 1:

@@ -86,8 +86,8 @@ def plane_race(
     times, half = (getattr(schedule, GRIDS[grid])(n) for n in (calls, (calls + 1) // 2))
     go = ExactDenoiser(data[dataset], schedule), schedule, start
     ends = {
-        "DDPM": last(sample_ddpm(*go, times=times, generator=generator)).x,
-        "DDIM": last(sample_ddim(*go, times, eta, generator)).x,
+        "DDPM": last(sample_ddpm(*go, times, generator=generator)).x,
+        "DDIM": last(sample_ddim(*go, times, eta=eta, generator=generator)).x,
         "Heun": last(sample_heun(*go, half)).x,
         "DPM-Solver++": last(sample_dpmpp(*go, times)).x,
     }

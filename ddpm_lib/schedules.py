@@ -18,25 +18,33 @@ from torch import Tensor
 class Schedule:
     """The noise schedule q(x_t | x_{t−1}) = N(√(1−β_t) x_{t−1}, β_t I), DDPM eq. 2.
 
-    beta: (T + 1,) variances added at each time; beta[0] = 0, all in [0, 1).
+    beta: (T + 1,) variances added at each time, copied; beta[0] = 0, all in [0, 1). The last may be 1: then x_T is
+    noise alone (zero terminal SNR, Lin et al. 2024), of which only networks that predict v or x0 can make something.
     """
 
     beta: Tensor
     name: str = "custom"
 
     def __post_init__(self):
-        beta = torch.as_tensor(self.beta, dtype=torch.float64, device="cpu")
+        # A copy: the caller's own numbers may change, and the tables below are computed once.
+        beta = torch.as_tensor(self.beta, dtype=torch.float64, device="cpu").detach().clone()
         if beta.ndim != 1 or len(beta) < 2 or beta[0] != 0:
             raise ValueError(
                 f"beta must be one row of T + 1 numbers that starts with 0 (clean data), got shape {tuple(beta.shape)}"
                 " — put a 0 before your T betas."
             )
-        if not bool(((beta >= 0) & (beta < 1)).all()):
+        if not bool(((beta >= 0) & (beta <= 1)).all()) or bool((beta[:-1] == 1).any()):
             raise ValueError(
-                f"every beta must lie in [0, 1), got values from {beta.min():.4g} to {beta.max():.4g};"
-                " with small T use a smaller beta_end."
+                f"every beta must lie in [0, 1), and only the last may be 1, got values from {beta.min():.4g} to"
+                f" {beta.max():.4g}; with small T use a smaller beta_end."
             )
         object.__setattr__(self, "beta", beta)
+        if bool((self.alpha_bar[:-1] == 0).any()):
+            gone = int((self.alpha_bar == 0).nonzero()[0])
+            raise ValueError(
+                f"with these betas nothing is left of the data from t = {gone} on (alpha_bar is 0 in float64), long"
+                f" before T = {self.T}; use smaller betas or a smaller T."
+            )
 
     def __repr__(self):
         return f"Schedule({self.name}, T={self.T})"
@@ -80,12 +88,21 @@ class Schedule:
         """(T + 1,) natural logarithm of snr; infinite at t = 0."""
         return self.snr.log()
 
+    @cached_property
+    def ends_in_pure_noise(self) -> bool:
+        """Whether alpha_bar is 0 at T (zero terminal SNR)."""
+        return bool(self.alpha_bar[-1] == 0)
+
     def at(self, table: Tensor, t: int | Tensor, like: Tensor) -> Tensor:
         """table[t], shaped to multiply a batch and cast to its dtype and device.
 
-        t: an int or a (batch,) integer tensor in 0..T. like: (batch, ...).
+        table: (T + 1,); t: an int or a (batch,) integer tensor in 0..T; like: (batch, ...), floats.
         Returns a scalar tensor for an int, (batch, 1, ..., 1) otherwise.
         """
+        if not like.is_floating_point():
+            raise TypeError(f"{like.dtype} cannot hold a rate between 0 and 1; for bytes use x.float() / 127.5 − 1.")
+        if table.shape != self.beta.shape:
+            raise ValueError(f"a table has T + 1 = {self.T + 1} numbers, one per t = 0..T, got {tuple(table.shape)}.")
         values = table[self.check_times(t, like)]
         if values.ndim == 1:
             values = values.reshape(-1, *[1] * (like.ndim - 1))
@@ -106,15 +123,16 @@ class Schedule:
         t = torch.as_tensor(t, device="cpu")
         if t.is_floating_point() or t.is_complex() or t.dtype == torch.bool:
             raise TypeError(f"t counts steps, so it must be an integer, got {t.dtype}; use t.long().")
+        t = t.long()
         if t.ndim > 1 or (t.ndim == 1 and like is not None and len(t) != len(like)):
             expected = "one number" if like is None else f"one number or {len(like)} of them, one per sample"
             raise ValueError(f"t must be {expected}, got shape {tuple(t.shape)}.")
         if t.numel() and not (0 <= int(t.min()) and int(t.max()) <= self.T):
             raise ValueError(f"t must lie in 0..{self.T} (0 is clean data), got {int(t.min())}..{int(t.max())}.")
-        return t.long()
+        return t
 
     def even_times(self, num_steps: int) -> list[int]:
-        """num_steps + 1 decreasing times, evenly spaced in t: T first, 0 last."""
+        """num_steps + 1 decreasing times, evenly spaced in t: T first, 0 last (diffusers' spacing "trailing")."""
         grid = torch.linspace(self.T, 0, self._check_steps(num_steps) + 1, dtype=torch.float64)
         return grid.round().long().tolist()
 
@@ -137,12 +155,15 @@ class Schedule:
         Whole times are coarse near t = 0, where two grid points may meet in one time:
         they are pushed apart so that n steps stay n different steps.
         """
-        wanted = torch.linspace(float(level[-1]), float(level[0]), n, dtype=torch.float64)
-        nearest = (level[None, :] - wanted[:, None]).abs().argmin(1) + 1
-        times = []
-        for i, t in enumerate(nearest.tolist()):
-            below = times[-1] - 1 if times else self.T
-            times.append(max(min(t, below), n - i))
+        # T is always the first. Where its level is infinite (no signal is left), the even grid begins below it.
+        finite = level[level.isfinite()]
+        apart = int(len(finite) < len(level))
+        times, grid = [self.T], []
+        if n > apart:
+            wanted = torch.linspace(float(finite[-1]), float(finite[0]), n - apart, dtype=torch.float64)
+            grid = ((finite[None, :] - wanted[:, None]).abs().argmin(1) + 1).tolist()
+        for t in grid[1 - apart :]:
+            times.append(max(min(t, times[-1] - 1), n - len(times)))
         return times + [0]
 
 

@@ -135,8 +135,9 @@ def test_a_network_says_what_it_predicts_also_through_what_it_is_wrapped_in():
     xt = torch.randn(2, 1, 8, 8, generator=torch.Generator().manual_seed(0))
     told = Denoiser(plain, SCHEDULE, "v")(xt, 500).x0
     assert torch.equal(Denoiser(network, SCHEDULE)(xt, 500).x0, told)
-    assert Denoiser(wrapped, SCHEDULE).predicts == "v" and Denoiser(plain, SCHEDULE).predicts == "eps"
-    assert not torch.allclose(Denoiser(plain, SCHEDULE)(xt, 500).x0, told)
+    assert Denoiser(wrapped, SCHEDULE).predicts == "v" and Denoiser(network.forward, SCHEDULE).predicts == "v"
+    with pytest.raises(ValueError, match='predicts="v"'):
+        Denoiser(plain, SCHEDULE)
     asked, as_v, as_eps = (simple_loss(network, SCHEDULE, xt, t=500, eps=-xt, predicts=p) for p in (None, "v", "eps"))
     assert asked == as_v != as_eps
 

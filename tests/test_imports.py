@@ -12,10 +12,11 @@ LIBRARY = Path(__file__).parent.parent / "ddpm_lib"
 MAY_IMPORT = {
     "schedules": set(),
     "noising": {"schedules"},
-    "denoisers": {"schedules"},
+    "denoisers": {"predictions", "schedules"},
+    "predictions": set(),
     "guidance": {"denoisers", "schedules"},
     "samplers": {"denoisers", "noising", "schedules"},
-    "losses": {"denoisers", "noising", "schedules"},
+    "losses": {"denoisers", "noising", "predictions", "schedules"},
     "exact": {"denoisers", "losses", "noising", "schedules"},
     "exact_plots": {"denoisers", "plots"},
     "museum": {"plots", "runtime"},  # it imports the whole library, but by name, right or wrong

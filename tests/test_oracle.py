@@ -67,7 +67,7 @@ def test_ddpm_whole_chain(variance, theirs, clipped):
     chain = their_chain(scheduler, SCHEDULE.even_times(1000), generator=torch.Generator().manual_seed(4))
     denoise = Denoiser(network, SCHEDULE)
     denoise = ddpm_lib.clip(denoise) if clipped else denoise
-    ours = trajectory(sample_ddpm(denoise, SCHEDULE, START, variance, torch.Generator().manual_seed(4)))
+    ours = trajectory(sample_ddpm(denoise, SCHEDULE, START, variance=variance, generator=torch.Generator().manual_seed(4)))
     torch.testing.assert_close(ours, chain, rtol=1e-5, atol=1e-5 * float(chain.abs().max()))
 
 
@@ -81,7 +81,8 @@ def test_ddim_whole_chain(predicts, theirs, eta, steps):
     times = SCHEDULE.even_times(steps)
     chain = their_chain(scheduler, times, eta=eta, generator=torch.Generator().manual_seed(2))
     generator = torch.Generator().manual_seed(2)
-    ours = trajectory(sample_ddim(Denoiser(network, SCHEDULE, predicts), SCHEDULE, START, times, eta, generator))
+    denoise = Denoiser(network, SCHEDULE, predicts)
+    ours = trajectory(sample_ddim(denoise, SCHEDULE, START, times, eta=eta, generator=generator))
     torch.testing.assert_close(ours, chain, rtol=1e-5, atol=1e-5)
 
 

@@ -55,7 +55,8 @@ def test_ode_samplers_reach_the_closed_form(name):
 
 @pytest.mark.parametrize("variance", ["posterior", "beta"])
 def test_ddpm_reaches_the_distribution(variance):
-    x = last(sample_ddpm(GAUSSIAN, SCHEDULE, noise(20_000), variance, torch.Generator().manual_seed(1))).x
+    generator = torch.Generator().manual_seed(1)
+    x = last(sample_ddpm(GAUSSIAN, SCHEDULE, noise(20_000), variance=variance, generator=generator)).x
     # Four standard errors of 10,000 numbers, and no more.
     assert x.mean().item() == pytest.approx(MEAN, abs=4 * STD / 100)
     assert x.std().item() == pytest.approx(STD, abs=4 * STD / 100 / 2**0.5)
@@ -166,16 +167,16 @@ def test_heun_on_even_times_explodes_with_the_cosine_schedule():
 
 @pytest.mark.parametrize("times", [[1000], [1000, 5], [1000, 5, 5, 0], [0, 1000], [1001, 0], []])
 def test_bad_grids_are_refused(times):
-    for sampler in (sample_ddim, sample_heun, sample_dpmpp):
+    for sampler in (sample_ddpm, sample_ddim, sample_heun, sample_dpmpp):
         with pytest.raises(ValueError, match="times must fall"):
-            last(sampler(GAUSSIAN, SCHEDULE, noise(), times))
+            sampler(GAUSSIAN, SCHEDULE, noise(), times)
 
 
 def test_other_refusals():
     with pytest.raises(ValueError, match="variance must be"):
-        last(sample_ddpm(GAUSSIAN, SCHEDULE, noise(), "large"))
+        sample_ddpm(GAUSSIAN, SCHEDULE, noise(), variance="large")
     with pytest.raises(ValueError, match="eta"):
-        last(sample_ddim(GAUSSIAN, SCHEDULE, noise(), [10, 0], eta=2))
+        sample_ddim(GAUSSIAN, SCHEDULE, noise(), [10, 0], eta=2)
     steps = sample_ddim(GAUSSIAN, SCHEDULE, noise(), [10, 0])
     last(steps)
     with pytest.raises(ValueError, match="already run"):
@@ -205,7 +206,7 @@ def test_heun_looks_ahead_wherever_there_is_noise_ahead():
 @pytest.mark.parametrize("eta", [-0.1, 1.1])
 def test_more_or_less_fresh_noise_than_there_is_is_refused(eta):
     with pytest.raises(ValueError, match="eta must lie in 0..1"):
-        last(sample_ddim(GAUSSIAN, SCHEDULE, noise(2), [10, 0], eta=eta))
+        sample_ddim(GAUSSIAN, SCHEDULE, noise(2), [10, 0], eta=eta)
 
 
 def test_every_sampler_tells_time_sample_and_guess_of_each_step():

@@ -68,7 +68,7 @@ def test_bad_times_are_refused(t, error, says):
         schedule.at(schedule.beta, t, torch.zeros(4, 2))
 
 
-@pytest.mark.parametrize("beta", [[0.1, 0.2], [0.0], [0.0, 1.0], [0.0, -0.1], [[0.0, 0.1]], [0.0, float("nan")]])
+@pytest.mark.parametrize("beta", [[0.1, 0.2], [0.0], [0.0, 1.0, 0.5], [0.0, 1.1], [0.0, -0.1], [[0.0, 0.1]], [0.0, float("nan")]])
 def test_bad_betas_are_refused(beta):
     with pytest.raises(ValueError, match="beta"):
         Schedule(torch.tensor(beta))

@@ -32,8 +32,8 @@ def samplers(schedule: Schedule, calls: int) -> dict[str, Callable]:
     # Heun calls the network twice a step but once on the last.
     karras = schedule.karras_times(max(1, (calls + 1) // 2))
     return {
-        "DDPM, posterior variance": lambda d, z, g: sample_ddpm(d, schedule, z, "posterior", g, even),
-        "DDPM, beta variance": lambda d, z, g: sample_ddpm(d, schedule, z, "beta", g, even),
+        "DDPM, posterior variance": lambda d, z, g: sample_ddpm(d, schedule, z, even, generator=g),
+        "DDPM, beta variance": lambda d, z, g: sample_ddpm(d, schedule, z, even, variance="beta", generator=g),
         "DDIM": lambda d, z, g: sample_ddim(d, schedule, z, even),
         "Heun": lambda d, z, g: sample_heun(d, schedule, z, karras),
         "DPM-Solver++(2M)": lambda d, z, g: sample_dpmpp(d, schedule, z, logsnr),

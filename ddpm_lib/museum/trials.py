@@ -101,13 +101,14 @@ def off_the_line(points: Tensor) -> float:
 def ancestral_points(lib: Library, seed: int, calls: int = 20, n: int = 1500) -> Tensor:
     denoise, start = exact_moons(lib, 0.02), torch.randn(n, 2, dtype=torch.float64, generator=seeded(seed))
     times = denoise.schedule.even_times(calls)
-    return lib.last(lib.sample_ddpm(denoise, denoise.schedule, start, "beta", seeded(seed), times)).x
+    steps = lib.sample_ddpm(denoise, denoise.schedule, start, times, variance="beta", generator=seeded(seed))
+    return lib.last(steps).x
 
 
 def noisy_ddim_points(lib: Library, seed: int, calls: int = 50, n: int = 1500) -> Tensor:
     denoise, start = exact_moons(lib), torch.randn(n, 2, dtype=torch.float64, generator=seeded(seed))
     times = denoise.schedule.even_times(calls)
-    return lib.last(lib.sample_ddim(denoise, denoise.schedule, start, times, 1.0, seeded(seed))).x
+    return lib.last(lib.sample_ddim(denoise, denoise.schedule, start, times, eta=1.0, generator=seeded(seed))).x
 
 
 @cache
