@@ -4,8 +4,11 @@ A checkpoint is one safetensors file: the weights, the schedule's betas as a ten
 in the header, how to build the model and where it came from. No pickle: loading runs nobody's code.
 """
 
+import errno
 import json
 import os
+import secrets
+from contextlib import suppress
 from pathlib import Path
 
 import torch
@@ -76,27 +79,39 @@ def stored(value: Tensor, dtype: torch.dtype | None) -> Tensor:
 def write_atomically(path: str | Path, content: bytes) -> None:
     """Write a file so that a reader finds the old one or the new, never a half, even after a power cut.
 
-    First aside, in NAME.part; when that is on the disk it takes the name, and the name goes to the disk too.
+    First aside, in NAME.PROCESS-NUMBER.part, which no other writer uses; when that is on the disk it takes the name,
+    and the name goes to the disk too. Shared folders that cannot flush (of a virtual machine, SMB, sshfs) keep all of
+    that but the last: there a power cut is at the risk of whoever lends the folder.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(path.name + ".part")
+    aside = path.with_name(f"{path.name}.{os.getpid()}-{secrets.token_hex(4)}.part")
     try:
         with open(aside, "wb") as file:
             file.write(content)
             file.flush()
-            os.fsync(file.fileno())
+            flush(file.fileno())
         os.replace(aside, path)
     except OSError:
         # A half is of no use, and on a full disk its room is needed.
         aside.unlink(missing_ok=True)
         raise
     if os.name == "posix":  # elsewhere a directory cannot be opened
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        with suppress(PermissionError):  # of a folder that may be written to and not be read
+            folder = os.open(path.parent, os.O_RDONLY)
+            try:
+                flush(folder)
+            finally:
+                os.close(folder)
+
+
+def flush(number: int) -> None:
+    """os.fsync, where the file system knows how to; some know it for no file, or for files but for no folder."""
+    try:
+        os.fsync(number)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS):
+            raise
 
 
 def load(

@@ -7,6 +7,7 @@ dataclasses.replace(recipe, num_steps=300). This file knows all others; no other
 import argparse
 import dataclasses
 import os
+import re
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,7 +17,8 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from .data import faces_and_flags, load_cifar10, load_digits, load_emoji, load_fashion, load_images
+from .data import faces_and_flags, load_cifar10, load_digits, load_emoji, load_fashion
+from .data.folders import load_image_bytes, set_aside
 from .exact import six_blots
 from .judges import JUDGES, run_classifier
 from .losses import simple_loss
@@ -33,7 +35,7 @@ class Recipe:
     """Everything that makes a diffusion model: data, network, schedule, and how long to train."""
 
     name: str
-    data: Callable[[str | None, bool], tuple[Tensor, Tensor]]  # (root, train) → images, labels
+    data: Callable[[str | None, bool], tuple[Tensor, Tensor | None]]  # (root, train) → images (floats or bytes), labels
     model: Callable[[], nn.Module]
     schedule: Callable[[], Schedule]
     num_steps: int
@@ -105,29 +107,37 @@ CIFAR10 = Recipe("cifar10", unlabelled_cifar10, ddpm_unet, linear_schedule, num_
                  warmup=5_000, decay="none", ema_decay=0.9999, flip=True)  # fmt: skip
 
 
-def folder_recipe(side: int) -> Recipe:
-    """For a folder of your own pictures, 64 at the least: the network of EMOJI without labels, at side 32 inside."""
+def folder_recipe(side: int, name: str = "folder", without: tuple[Path, ...] = ()) -> Recipe:
+    """For a folder of your own pictures, 64 at the least: the network of EMOJI without labels, at side 32 inside.
+
+    name: of the run and its weights. without: folders below it whose pictures are no data.
+    """
     if side < 32 or side % 32:
         raise ValueError(f"side must be a multiple of 32, got {side}.")
+    if name in TAKEN or not re.fullmatch(r"[\w-][\w.-]*", name):
+        raise ValueError(f"the name of a run is made of letters, digits, - and _, and is no recipe's; got {name!r}.")
 
-    @cache  # the training and the held-out pictures come from one reading
-    def pictures(root: str) -> Tensor:
-        return load_images(root, side, at_least=64)
+    @cache  # the training and the held-out pictures come from one reading; bytes, a quarter of what floats take
+    def halves(root: str) -> tuple[Tensor, Tensor]:
+        return set_aside(load_image_bytes(root, side, at_least=64, without=without))
 
     def own_images(root: str | None, train: bool) -> tuple[Tensor, None]:
         if root is None:
             raise ValueError("your own pictures need --data FOLDER.")
-        held_out = torch.arange(len(pictures(root))) % 20 == 19
-        return pictures(root)[held_out != train], None
+        return halves(root)[0 if train else 1], None
 
     def own_unet() -> UNet:
         return UNet(dim=64, multipliers=(1, 2, 2), blocks=2, attention_levels=(1, 2), heads=4, patch=side // 32)
 
-    return Recipe("folder", own_images, own_unet, linear_schedule, num_steps=20_000, batch_size=32, lr=6e-4,
+    return Recipe(name, own_images, own_unet, linear_schedule, num_steps=20_000, batch_size=32, lr=6e-4,
                   ema_decay=0.9995)  # fmt: skip
 
 
 RECIPES = {recipe.name: recipe for recipe in [DIGITS, BLOTS, FASHION, EMOJI, SMALL_EMOJI, CIFAR10]}
+
+
+JUDGE_NAMES = [*(f"{name}-classifier" for name in JUDGES), JUDGE]
+TAKEN = {*RECIPES, *TEXT_TO_IMAGE, *JUDGE_NAMES}
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -136,12 +146,14 @@ def main(arguments: list[str] | None = None) -> int:
         prog="python -m ddpm_lib.recipes",
         description="Train a model from its recipe. On several GPUs: accelerate launch -m ddpm_lib.recipes NAME …",
     )
-    judges = [*(f"{name}-classifier" for name in JUDGES), JUDGE]
-    parser.add_argument("name", choices=[*RECIPES, *TEXT_TO_IMAGE, "folder", *judges])
+    parser.add_argument("recipe", metavar="NAME", choices=[*RECIPES, *TEXT_TO_IMAGE, "folder", *JUDGE_NAMES],
+                        help=f"one of {', '.join([*RECIPES, *TEXT_TO_IMAGE])}; folder, for your own pictures; or a"
+                        f" judge that measures need: {', '.join(JUDGE_NAMES)}")  # fmt: skip
     parser.add_argument("--steps", type=_at_least_one, help="fewer (or more) optimiser steps than the recipe's")
     parser.add_argument("--out", type=Path, default=Path("runs"), help="folder for NAME.safetensors and NAME.run/")
     parser.add_argument("--data", default=os.environ.get("DDPM_DATA"), help="folder of the data (or $DDPM_DATA)")
     parser.add_argument("--side", type=int, default=64, help="of folder: side of the pictures, a multiple of 32")
+    parser.add_argument("--name", default="folder", help="of folder: what this run and its weights are called")
     parser.add_argument("--resume", action="store_true", help="go on where the run in --out was stopped")
     parser.add_argument("--every", type=_at_least_one, default=500, help="steps between two saves with pictures (500)")
     parser.add_argument("--accumulate", type=_at_least_one, default=1, help="parts of each batch, for less memory")
@@ -150,11 +162,26 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--no-pictures", action="store_true", help="no sheet of samples, no loss at each time")
     parser.add_argument("--tracker", choices=["tensorboard"], help="log loss and speed there as well")
     options = parser.parse_args(arguments)
-    if options.name == JUDGE:
+    if told := _meaningless(options, parser):
+        parser.error(told)
+    if options.recipe == JUDGE:
         return exit_code(partial(run_judge, options.out, options.data))
-    if options.name.endswith("-classifier"):
-        return exit_code(partial(run_classifier, options.name, options.out, options.data))
+    if options.recipe in JUDGE_NAMES:
+        return exit_code(partial(run_classifier, options.recipe, options.out, options.data))
     return exit_code(partial(_run_as_asked, options))
+
+
+def _meaningless(options: argparse.Namespace, parser: argparse.ArgumentParser) -> str:
+    """What was asked for that this recipe does not have, as one sentence; "" where all is well."""
+    asked = {key for key, value in vars(options).items() if value != parser.get_default(key)} - {"recipe"}
+    if options.recipe in JUDGE_NAMES:
+        allowed = {"data", "out"}
+    else:
+        allowed = asked if options.recipe == "folder" else asked - {"side", "name"}
+    if not asked - allowed:
+        return ""
+    told = ", ".join(sorted(f"--{key.replace('_', '-')}" for key in asked - allowed))
+    return f"{options.recipe} has no {told}" + ("; it takes --data and --out." if "data" in allowed else ".")
 
 
 def _run_as_asked(options: argparse.Namespace) -> Path:
@@ -167,10 +194,13 @@ def _run_as_asked(options: argparse.Namespace) -> Path:
         compile=options.compile,
         tracker=options.tracker,
     )
-    if options.name in TEXT_TO_IMAGE:
-        plan = TEXT_TO_IMAGE[options.name]
+    if options.recipe in TEXT_TO_IMAGE:
+        plan = TEXT_TO_IMAGE[options.recipe]
         return run_text_to_image(plan, Recipe, options.out, options.data, steps=options.steps, **how)
-    recipe = folder_recipe(options.side) if options.name == "folder" else RECIPES[options.name]
+    if options.recipe == "folder":
+        recipe = folder_recipe(options.side, options.name, without=(options.out,))
+    else:
+        recipe = RECIPES[options.recipe]
     if options.steps:
         recipe = dataclasses.replace(recipe, num_steps=options.steps, warmup=min(recipe.warmup, options.steps // 4))
     return run(recipe, options.out, options.data, **how)

@@ -46,10 +46,32 @@ def agree(caught: list[int]) -> int:
     return number
 
 
+@contextmanager
+def helped(advice: str) -> Iterator[None]:
+    """Add to an error of memory within what helps; the innermost knows best."""
+    try:
+        yield
+    except (RuntimeError, MemoryError) as error:
+        if is_out_of_memory(error) and not getattr(error, "__notes__", ()):
+            error.add_note(advice)
+        raise
+
+
+def less_memory(batch_size: int, accumulate: int) -> str:
+    """What helps a training step that takes too much memory."""
+    if accumulate >= batch_size:
+        return "one picture at a time is too much: choose a smaller network (of your own pictures: a smaller --side)."
+    return (
+        f"take each batch in more parts (--accumulate {min(4 * accumulate, batch_size)}), or choose a smaller network"
+        " (of your own pictures: a smaller --side)."
+    )
+
+
 def exit_code(work: Callable[[], Path]) -> int:
     """Do the work and print where its result lies; 0, or the exit code of what went wrong, told on stderr.
 
-    A mistake of the library itself is no such end: it goes on, with its traceback.
+    Notes of an exception (what is kept, what helps) are told with it. A mistake of the library itself is no such end:
+    it goes on, with its traceback.
     """
     try:
         print(json.dumps({"weights": str(work())}), flush=True)
@@ -57,33 +79,35 @@ def exit_code(work: Callable[[], Path]) -> int:
     except Stopped as stop:
         sentence, code = str(stop), stop.exit_code
     except KeyboardInterrupt:
-        sentence, code = "stopped before the first step.", 128 + signal.SIGINT
+        sentence, code = "stopped before a step was taken.", 128 + signal.SIGINT
     except (ValueError, FloatingPointError, ImportError) as error:
         sentence, code = str(error), 1
     except OSError as error:
-        sentence, code = disk_trouble(error), 1
+        sentence, code = " ".join([disk_trouble(error), *getattr(error, "__notes__", ())]), 1
     except (RuntimeError, MemoryError) as error:
         if not is_out_of_memory(error):
             raise
-        sentence, code = (
-            (
-                "out of memory: take each batch in more parts (--accumulate 4), or choose a smaller network;"
-                " the last saved state is kept, go on with --resume."
-            ),
-            1,
-        )
+        sentence, code = memory_trouble(error), 1
     print(f"\n{sentence}", file=sys.stderr, flush=True)
     return code
 
 
+def memory_trouble(error: Exception) -> str:
+    """One sentence for too little memory, and what helps. What data/room.py says stays as it is."""
+    told = isinstance(error, MemoryError) and str(error)
+    first, *more = getattr(error, "__notes__", ()) or ["close other programs, or use a machine with more."]
+    return " ".join([str(error) if told else f"out of memory: {first}", *more])
+
+
 def disk_trouble(error: OSError) -> str:
     """One sentence for a file that could not be written or read."""
-    kept = "what was saved before is kept, go on with --resume"
     if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-        return f"the disk is full ({error}): make room, or choose another --out; {kept}."
+        return f"the disk is full ({error}): make room, or choose another --out."
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST):
-        return f"cannot write there ({error}): choose another --out; {kept}."
-    return f"{error}; {kept}." if error.errno else str(error)
+        return f"cannot write there ({error}): make it writable, close what has it open, or choose another --out."
+    if error.errno == errno.ENOENT:
+        return f"a file or a program is missing ({error})."
+    return f"{error}." if error.errno else str(error)
 
 
 def is_out_of_memory(error: Exception) -> bool:

@@ -6,6 +6,7 @@ the order of the batches from (seed, epoch). No pickle: loading runs nobody's co
 """
 
 import json
+import re
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,6 +15,7 @@ from torch import Tensor
 from .checkpoints import write_atomically
 
 KEY = "ddpm_lib_run"
+NAME = re.compile(r"state-(\d+)\.safetensors$")
 
 
 class RunState(NamedTuple):
@@ -25,13 +27,23 @@ class RunState(NamedTuple):
 
 
 def save_state(folder: str | Path, tensors: dict[str, Tensor], notes: dict) -> Path:
-    """Write folder/state-STEP.safetensors, atomically, and keep but this one and the one before."""
+    """Write folder/state-STEP.safetensors, atomically, and keep but this one and the newest before it.
+
+    States of later steps go as well: a run goes on from the newest that can be read, so they are damaged. One that
+    cannot be deleted now (open in another program, on Windows) is told in a printed line, and tried again next time.
+    """
     from safetensors.torch import save as to_bytes
 
-    path = Path(folder) / f"state-{int(tensors['step']):08d}.safetensors"
+    step = int(tensors["step"])
+    path = Path(folder) / f"state-{step:08d}.safetensors"
     write_atomically(path, to_bytes(tensors, {KEY: json.dumps(notes, ensure_ascii=False)}))
-    for old in states(folder)[2:]:
-        old.unlink()
+    before = [old for old in states(folder) if step_of(old) < step]
+    for old in states(folder):
+        if old not in (path, *before[:1]):
+            try:
+                old.unlink()
+            except OSError as error:
+                print(f"\nthe old state {old.name} cannot be deleted yet ({error.strerror}).", flush=True)
     return path
 
 
@@ -58,22 +70,30 @@ def load_state(folder: str | Path) -> RunState | None:
 
 
 def read_state(path: str | Path) -> RunState:
-    """One state. Raises ValueError if the file is cut short, or is no state of a run."""
+    """One state, copied: nothing of the file stays open or mapped, so that it can be deleted while the state is used.
+
+    Raises ValueError if the file is cut short, or is no state of a run.
+    """
     from safetensors import SafetensorError, safe_open
-    from safetensors.torch import load_file
 
     path = Path(path)
     try:
         with safe_open(path, framework="pt") as file:
             notes = (file.metadata() or {}).get(KEY)
-        if notes is None:
-            raise ValueError(f"{path} is no state of a training run: its header does not say which.")
-        tensors = load_file(path)
-    except SafetensorError as error:
+            if notes is None:
+                raise ValueError(f"{path} is no state of a training run: its header does not say which.")
+            tensors = {name: file.get_tensor(name).clone() for name in file.keys()}
+        return RunState(int(tensors["step"]), tensors, json.loads(notes))
+    except (SafetensorError, KeyError, json.JSONDecodeError) as error:
         raise ValueError(f"{path} is damaged ({error}).") from error
-    return RunState(int(tensors["step"]), tensors, json.loads(notes))
 
 
 def states(folder: str | Path) -> list[Path]:
     """The files of all states of a run, the newest first."""
-    return sorted(Path(folder).glob("state-*.safetensors"), reverse=True)
+    return sorted((file for file in Path(folder).glob("state-*.safetensors") if NAME.match(file.name)), key=step_of,
+                  reverse=True)  # fmt: skip
+
+
+def step_of(path: Path) -> int:
+    """The step in the name of a state: a number, and not text, which would put 100,000,000 before 99,999,999."""
+    return int(NAME.match(path.name)[1])

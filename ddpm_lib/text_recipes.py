@@ -21,6 +21,7 @@ from .data.sheets import GROUPS
 from .latents import autoencoder_loss, decode, encode, psnr, settle_scale
 from .models.latent import ImageAutoencoder, TextDenoiser
 from .run_pictures import draw_decoded, draw_pairs
+from .run_state import states
 from .runs import run
 from .runtime import device
 from .schedules import cosine_schedule
@@ -78,11 +79,16 @@ TEXT_TO_IMAGE = {plan.name: plan for plan in [SMALL, FULL]}
 
 def run_text_to_image(plan: TextToImage, recipe_class, out: Path, root: str | None = None, *, steps: int | None = None,
                       resume: bool = False, **options) -> Path:  # fmt: skip
-    """Train all parts of a plan, and write the folder OUT/NAME in diffusers' format; returns it.
+    """Train all parts of a plan, and write the folder OUT/emoji-diffusion in diffusers' format; returns it.
 
     recipe_class: recipes.Recipe. steps: of the denoiser, where fewer (or more) are wanted than the plan's; the
-    autoencoder then takes no more either. options: of runs.run.
+    autoencoder then takes no more either. options: of runs.run. A part that is finished is not trained again; of a
+    run that is resumed for more steps, that is so of the autoencoder once the denoiser has begun, since the denoiser
+    has learned its latents.
+    Raises ValueError, before anything is trained, where that folder is another plan's.
     """
+    folder = Path(out) / "emoji-diffusion"
+    check_whose(folder, plan.name)
     more = read_emoji(root, plan.coder_parts)
     kept = set(keep_out(more))
     known, unseen = halves(plan, root)
@@ -101,7 +107,8 @@ def run_text_to_image(plan: TextToImage, recipe_class, out: Path, root: str | No
         seed=plan.seed, loss=autoencoder_loss, draw=draw_pairs,
     )  # fmt: skip
     path = Path(out) / f"{coder_recipe.name}.safetensors"
-    if not is_finished(path, coder_recipe.num_steps):
+    begun = resume and states(Path(out) / f"{plan.name}-denoiser.run")
+    if not is_finished(path, None if begun else coder_recipe.num_steps):
         run(coder_recipe, out, root, resume=resume, **options)
     coder = load(path)[0].coder.to(device())
     scale = settle_scale(coder, pictures(True))
@@ -129,7 +136,6 @@ def run_text_to_image(plan: TextToImage, recipe_class, out: Path, root: str | No
     path = Path(out) / f"{recipe.name}.safetensors"
     if not is_finished(path, recipe.num_steps):
         run(recipe, out, root, resume=resume, **options)
-    folder = Path(out) / "emoji-diffusion"
     if os.environ.get("RANK", "0") != "0":
         return folder  # of several processes the first writes
     trained, schedule = load(path)
@@ -167,6 +173,16 @@ def run_judge(out: Path, root: str | None = None) -> Path:
     return run_word_judge(JUDGE, known, unseen, out, root)
 
 
-def is_finished(path: Path, steps: int) -> bool:
-    """Whether these weights are those of a run that went to its end."""
-    return path.exists() and read_header(path)["card"].get("steps") == steps
+def is_finished(path: Path, steps: int | None) -> bool:
+    """Whether these weights are those of a run that went to its end: these steps, or None for those it had planned."""
+    if not path.exists():
+        return False
+    card = read_header(path)["card"]
+    return card.get("steps") == (card["recipe"]["num_steps"] if steps is None else steps)
+
+
+def check_whose(folder: Path, plan: str) -> None:
+    """Raises ValueError where the folder holds the model of another plan, which would be overwritten."""
+    note = folder / "training.json"
+    if note.exists() and (theirs := json.loads(note.read_text(encoding="utf-8")).get("plan")) != plan:
+        raise ValueError(f"{folder} holds the model of {theirs}: choose another --out for {plan}.")

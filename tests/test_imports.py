@@ -52,6 +52,7 @@ MAY_IMPORT = {
         "latents",
         "models",
         "run_pictures",
+        "run_state",
         "runs",
         "runtime",
         "schedules",
@@ -75,8 +76,11 @@ MAY_IMPORT = {
     "judges": {"checkpoints", "data", "models", "runtime"},
     "run_ends": set(),
     "run_state": {"checkpoints"},
+    "run_lock": set(),
+    "run_facts": {"data", "run_state", "runtime", "training"},
     "run_pictures": {"checkpoints", "denoisers", "latents", "losses", "plots", "samplers", "schedules"},
-    "runs": {"checkpoints", "data", "run_ends", "run_pictures", "run_state", "runtime", "training"},
+    "runs": {"checkpoints", "data", "run_ends", "run_facts", "run_lock", "run_pictures", "run_state", "runtime",
+             "training"},  # fmt: skip
 }
 KNOW_EVERYTHING = {"recipes", "evaluate"}  # run from the command line, imported by nobody
 MATHS = {"schedules", "noising", "denoisers", "guidance", "samplers", "losses", "simple"}

@@ -5,6 +5,9 @@ import errno
 import os
 import resource
 import signal
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -35,12 +38,17 @@ def no_gpu_memory(output):
     raise torch.OutOfMemoryError("CUDA out of memory.")
 
 
+def no_program(output):
+    raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), "git")
+
+
 @pytest.mark.parametrize(
     ("what", "sentence"),
     [
         (full_disk, "the disk is full"),
         (no_memory, "out of memory"),
         (no_gpu_memory, "out of memory"),
+        (no_program, "a file or a program is missing"),
         (lambda output: output * float("nan"), "the loss became nan"),
     ],
 )
@@ -49,7 +57,31 @@ def test_trouble_is_one_sentence_and_keeps_the_last_state(tmp_path, capsys, what
     said = capsys.readouterr().err.strip().splitlines()[-1]
     assert said.startswith(sentence) and "Traceback" not in said
     assert load_state(tmp_path / "tiny.run").step == 3
+    assert ("Step 3 is saved in" in said and "--resume" in said) == (not sentence.startswith("the loss"))
     assert ends(TINY, tmp_path, resume=True) == 0
+
+
+@pytest.mark.parametrize("what", [full_disk, no_memory, no_program])
+def test_where_nothing_is_saved_nobody_is_sent_to_resume(tmp_path, capsys, what):
+    assert ends(with_trouble(what, 1), tmp_path) == 1
+    assert "--resume" not in capsys.readouterr().err
+
+
+def test_what_helps_where_memory_is_short(tmp_path, capsys, monkeypatch):
+    def told(recipe, name, **more):
+        assert ends(recipe, tmp_path / name, **more) == 1
+        return capsys.readouterr().err
+
+    def too_many(root, train):
+        torch.empty(10**15)
+
+    assert "--accumulate 4" in told(with_trouble(no_memory, 1), "a")
+    assert "--accumulate 10" in told(with_trouble(no_memory, 1), "b", accumulate=4)
+    assert "--accumulate" not in told(with_trouble(no_memory, 1), "c", accumulate=10)
+    reading = told(dataclasses.replace(TINY, data=too_many), "d")
+    assert "the data did not fit" in reading and "--accumulate" not in reading
+    drawing = told(dataclasses.replace(TINY, draw=lambda *a: no_memory(a)), "e", pictures=True)
+    assert "--no-pictures" in drawing and "Step 3 is saved" in drawing and "--accumulate" not in drawing
 
 
 def test_a_mistake_of_the_library_keeps_its_traceback(tmp_path):
@@ -101,3 +133,18 @@ def test_data_that_cannot_be_had_are_one_sentence(tmp_path, capsys):
 
     assert ends(dataclasses.replace(TINY, data=nowhere), tmp_path) == 1
     assert capsys.readouterr().err.strip() == "the pictures are not there."
+
+
+def test_data_that_may_not_be_read_are_no_trouble_of_the_output(tmp_path, capsys):
+    def closed(root, train):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), "album")
+
+    assert ends(dataclasses.replace(TINY, data=closed), tmp_path) == 1
+    said = capsys.readouterr().err
+    assert "the data cannot be read" in said and "album" in said and "--out" not in said
+
+def test_no_git_on_the_machine(tmp_path):
+    command = [sys.executable, "-m", "ddpm_lib.recipes", "blots", "--steps", "2", "--no-pictures", "--out", tmp_path]
+    root = Path(__file__).parent.parent
+    done = subprocess.run(command, cwd=root, env=os.environ | {"PATH": str(tmp_path)}, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-2000:]

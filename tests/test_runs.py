@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import os
 import signal
 
 import pytest
@@ -64,7 +65,9 @@ def test_a_run_is_not_mixed_with_another(tmp_path, capsys):
     others = {
         "--resume": (TINY, {}),
         "lr = 0.01": (dataclasses.replace(TINY, lr=0.5), {"resume": True}),
-        "num_steps": (dataclasses.replace(TINY, num_steps=9), {"resume": True}),
+        "has gone 5 steps": (dataclasses.replace(TINY, num_steps=4), {"resume": True}),
+        "batch_size": (dataclasses.replace(TINY, num_steps=9, batch_size=5), {"resume": True}),
+        "--precision no": (TINY, {"resume": True, "precision": "bf16"}),
         "sha256": (dataclasses.replace(TINY, data=lambda r, t: pictures(r, False)), {"resume": True}),
     }
     others["sha256"][0].data.__name__ = "pictures"
@@ -72,8 +75,94 @@ def test_a_run_is_not_mixed_with_another(tmp_path, capsys):
         capsys.readouterr()
         assert ends(recipe, tmp_path, **more) == 1
         said = capsys.readouterr().err.strip()
-        assert sentence in said and "--out" in said and "\n" not in said
+        assert sentence in said and ("--out" in said or "5 or more" in said) and "\n" not in said
         assert torch.equal(average(tmp_path), before)
+
+
+@pytest.mark.parametrize("decay", ["cosine", "none"])
+def test_a_run_is_resumed_for_more_steps(tmp_path, capsys, decay):
+    short = dataclasses.replace(TINY, num_steps=5, decay=decay)
+    quick(short, tmp_path)
+    assert quick(dataclasses.replace(short, num_steps=8), tmp_path, resume=True) == tmp_path / "tiny.safetensors"
+    said = capsys.readouterr().out
+    assert "from step 5 on this run has 8 steps instead of 5" in said and "learning rate" in said
+    state, card = load_state(tmp_path / "tiny.run"), read_header(tmp_path / "tiny.safetensors")["card"]
+    assert state.step == card["steps"] == card["recipe"]["num_steps"] == 8
+    assert card["planned_before"] == [{"until_step": 5, "num_steps": 5, "warmup": 3}]
+    # With "none" the curve is the same for every length, so that nothing tells the two ways apart.
+    quick(dataclasses.replace(short, num_steps=8), tmp_path / "at once")
+    same = torch.equal(average(tmp_path), average(tmp_path / "at once"))
+    assert same == (decay == "none")
+    quick(dataclasses.replace(short, num_steps=8), tmp_path, resume=True)
+    assert "all of its 8 steps" in capsys.readouterr().out
+
+
+def test_an_interrupted_run_gets_another_length_and_keeps_the_tale(tmp_path):
+    assert ends(with_trouble(send(signal.SIGINT), 4), tmp_path) == 130
+    quick(dataclasses.replace(TINY, num_steps=6, warmup=1), tmp_path, resume=True)
+    quick(dataclasses.replace(TINY, num_steps=7), tmp_path, resume=True)
+    card = read_header(tmp_path / "tiny.safetensors")["card"]
+    assert [(part["until_step"], part["num_steps"], part["warmup"]) for part in card["planned_before"]] == [
+        (4, 8, 3), (6, 6, 1)
+    ]  # fmt: skip
+
+
+def test_the_precision_is_known_and_kept(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(runs, "best_precision", lambda: "bf16")
+    assert ends(with_trouble(send(signal.SIGINT), 4), tmp_path / "stopped") == 130
+    path = quick(TINY, tmp_path / "stopped", resume=True, precision=None)
+    assert "going on with --precision no" in capsys.readouterr().out
+    quick(TINY, tmp_path / "straight")
+    assert torch.equal(average(tmp_path / "stopped"), average(tmp_path / "straight"))
+    assert read_header(path)["card"]["precision"] == "no"
+    quick(TINY, tmp_path / "other", precision=None)
+    notes = json.loads((tmp_path / "other" / "tiny.run" / "run.json").read_text())
+    assert notes["training"] == {"precision": "bf16"}
+
+
+def test_what_the_rest_of_the_program_draws_is_not_disturbed(tmp_path):
+    torch.manual_seed(5)
+    expected = torch.rand(3)
+    torch.manual_seed(5)
+    quick(TINY, tmp_path)
+    assert torch.equal(torch.rand(3), expected)
+
+
+def test_images_of_bytes_train_as_floats_do(tmp_path):
+    def as_bytes(root, train):
+        return (torch.arange(40 * 64) % 256).to(torch.uint8).reshape(40, 1, 8, 8), None
+
+    def as_floats(root, train):
+        return as_bytes(root, train)[0] / 127.5 - 1, None
+
+    as_bytes.__name__ = as_floats.__name__ = "bytes"
+    run(dataclasses.replace(TINY, data=as_bytes), tmp_path / "a", precision="no", every=8)
+    quick(dataclasses.replace(TINY, data=as_floats), tmp_path / "b")
+    assert torch.equal(average(tmp_path / "a"), average(tmp_path / "b"))
+    cards = [read_header(tmp_path / name / "tiny.safetensors")["card"] for name in "ab"]
+    assert cards[0]["data"] == cards[1]["data"], "one fingerprint"
+
+
+def test_nothing_of_the_state_is_held_or_mapped_while_the_run_goes_on(tmp_path):
+    assert ends(with_trouble(send(signal.SIGINT), 4), tmp_path) == 130
+    held = []
+
+    def look(output):
+        maps = open("/proc/self/maps").read() if os.path.exists("/proc/self/maps") else ""
+        held.append((str(tmp_path) in maps, sum(len(t) for t in given)))
+
+    given = []
+    real = runs.begin
+
+    def begin(*arguments):
+        state = real(*arguments)
+        given.append(state.tensors)
+        return state
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(runs, "begin", begin)
+        assert ends(with_trouble(look, 2), tmp_path, resume=True) == 0
+    assert held == [(False, 0)]
 
 
 def test_resume_with_nothing_there_starts(tmp_path, capsys):

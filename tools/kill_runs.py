@@ -61,8 +61,7 @@ def finished(number: int) -> bool:
 def kill(number: int, out: Path, moment: float, in_a_save: bool) -> bool:
     """Kill the run after `moment` seconds, or then as soon as a file is half written; False if it ended before."""
     due = time.monotonic() + moment
-    aside = [out / "points.run", out]
-    while time.monotonic() < due or (in_a_save and not any(any(d.glob("*.part")) for d in aside)):
+    while time.monotonic() < due or (in_a_save and not halves(number, out)):
         if finished(number):
             return False
         if not in_a_save:
@@ -72,10 +71,15 @@ def kill(number: int, out: Path, moment: float, in_a_save: bool) -> bool:
     return os.WIFSIGNALED(status)
 
 
-def examine(out: Path, counts: Counter, step_before: int) -> int:
+def halves(number: int, out: Path) -> bool:
+    """Whether the process has, or had, a file half written; what others left is cleared away by the next run."""
+    return any(out.rglob(f"*.{number}-*.part"))
+
+
+def examine(number: int, out: Path, counts: Counter, step_before: int) -> int:
     """Count what the kill left behind; returns the step of the state that loads."""
     folder = out / "points.run"
-    counts["during a save"] += any(out.rglob("*.part"))
+    counts["during a save"] += halves(number, out)
     if (out / "points.safetensors").exists():
         checkpoints.MODELS["MLP"] = MLP
         checkpoints.load(out / "points.safetensors")  # the weights are never a half either
@@ -122,7 +126,7 @@ def kill_runs(kills: int, folder: Path, seed: int = 0) -> Counter:
     while counts["kills"] < kills:
         if kill(number, out, chance.uniform(0, length / 4), in_a_save=counts["kills"] % 3 == 2):
             counts["kills"] += 1
-            step = examine(out, counts, step)
+            step = examine(number, out, counts, step)
         else:
             complete(out, folder, counts)
             step = 0

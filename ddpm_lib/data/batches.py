@@ -12,7 +12,8 @@ class Batches:
 
     The order of an epoch depends on the seed and the epoch's number alone, so that a run can be resumed at any
     batch (start_at). Each iteration is the next epoch; a last smaller batch is dropped. Where several processes
-    train together, each gets its own rows of every batch.
+    train together, each gets its own rows of every batch. The first tensor may hold bytes (uint8, 0..255), a quarter
+    of the memory: they come out as floats in [−1, 1].
     """
 
     def __init__(self, tensors: tuple[Tensor, ...], batch_size: int, seed: int, flip: bool):
@@ -34,6 +35,7 @@ class Batches:
         for i in range(first, len(self)):
             mine = slice(i * self.batch_size + rows.start, (i + 1) * self.batch_size, rows.step)
             x, *rest = (tensor[order[mine].to(tensor.device)] for tensor in self.tensors)
+            x = to_floats(x)
             if self.flip:
                 mirror = mirrored[mine].to(x.device).reshape(-1, *[1] * (x.ndim - 1))
                 x = torch.where(mirror, x.flip(-1), x)
@@ -53,10 +55,16 @@ class Batches:
         return slice(process, None, count)
 
 
+def to_floats(x: Tensor) -> Tensor:
+    """Bytes 0..255 as floats in [−1, 1]; what is not uint8 comes back as it is."""
+    return x.float().div_(127.5).sub_(1) if x.dtype == torch.uint8 else x
+
+
 def loader(*tensors: Tensor, batch_size: int = 64, seed: int = 0, flip: bool = False) -> Batches:
     """Shuffled batches of the given tensors (images, or images and labels); a last smaller batch is dropped.
 
-    Each batch is a tuple with one part of every tensor. flip: mirror half of the images, left to right.
+    Each batch is a tuple with one part of every tensor; images of bytes (uint8) come out as floats in [−1, 1].
+    flip: mirror half of the images, left to right.
     """
     counts = [len(tensor) for tensor in tensors]
     if len(set(counts)) > 1:
