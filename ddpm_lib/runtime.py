@@ -4,6 +4,7 @@ import html
 import inspect
 import os
 import platform
+import re
 import subprocess
 import textwrap
 from pathlib import Path
@@ -85,7 +86,7 @@ def show_source(*objects) -> None:
 
 
 class Table:
-    """Rows of text as a table: HTML where it can be shown, aligned columns where not.
+    """Rows of text as a table: HTML where it can be shown (with a true minus sign), aligned columns where not.
 
     rows: dicts with the same keys, which are the headings; "" heads the column of names.
     """
@@ -96,12 +97,18 @@ class Table:
         self.rows = rows
 
     def _repr_html_(self) -> str:
-        heads = "".join(f"<th>{html.escape(head)}</th>" for head in self.rows[0])
-        lines = ("".join(f"<td>{html.escape(cell)}</td>" for cell in row.values()) for row in self.rows)
+        heads = "".join(f'<th scope="col">{html.escape(head)}</th>' if head else "<td></td>" for head in self.rows[0])
+        lines = ("".join(f"<td>{_with_minus(html.escape(cell))}</td>" for cell in row.values()) for row in self.rows)
         body = "\n".join(f"<tr>{line}</tr>" for line in lines)
-        return f'<table class="dataframe">\n<tr>{heads}</tr>\n{body}\n</table>'
+        # "dataframe" is what Jupyter styles, "table" what the book's pages do.
+        return f'<table class="dataframe table">\n<thead><tr>{heads}</tr></thead>\n<tbody>{body}</tbody>\n</table>'
 
     def __repr__(self) -> str:
         widths = {head: max(len(head), *(len(row[head]) for row in self.rows)) for head in self.rows[0]}
         lines = [{head: head for head in widths}, *self.rows]
         return "\n".join("  ".join(row[head].ljust(width) for head, width in widths.items()).rstrip() for row in lines)
+
+
+def _with_minus(text: str) -> str:
+    """A hyphen before a number is a minus sign; one between words or digits ("v-network", "2-5") stays."""
+    return re.sub(r"(?<![\w-])-(?=\.?\d)", "−", text)

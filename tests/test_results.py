@@ -8,7 +8,7 @@ import pytest
 
 from ddpm_lib.checkpoints import WEIGHTS
 from tools import published
-from tools.results import PAGE, images, makers, page, pairs, spread, table
+from tools.results import PAGE, images, makers, page, pairs, printed, spread, table
 
 ROW = {"sampler": "DDIM", "calls": 10, "samples": 340, "seeds": [0, 1, 2], "scale": 1.0, "clip": True,
        "kernel": 0.25, "kernel_std": 0.1, "frechet": 9.0, "frechet_std": 1.0, "precision": 0.8, "precision_std": 0.01,
@@ -26,19 +26,28 @@ def folder(tmp_path):
     return tmp_path
 
 
+def words(text):
+    """A page with plain spaces: between a number and its deviation it has spaces that no line breaks at."""
+    return text.replace("\N{NO-BREAK SPACE}", " ")
+
+
+def test_a_number_has_a_minus_sign_and_its_deviation_with_it():
+    assert printed("-0.119 ± 0.168") == "−0.119\N{NO-BREAK SPACE}±\N{NO-BREAK SPACE}0.168"
+
+
 def test_the_page_is_the_one_that_the_files_make():
     assert PAGE.read_text(encoding="utf-8") == page(), "run python -m tools.results"
 
 
 def test_a_changed_number_changes_the_page(folder):
     before, path = page(folder), folder / "digits.json"
-    assert "| DDIM | 10 | fp32 | 340 × 3 | 0.250 ± 0.100 | 9.00 ± 1.00 | 0.800 ± 0.010 |" in before
+    assert "| DDIM | 10 | fp32 | 340 × 3 | 0.250 ± 0.100 | 9.00 ± 1.00 | 0.800 ± 0.010 |" in words(before)
     path.write_text(path.read_text().replace('"kernel": 0.25', '"kernel": 0.26'))
-    assert "0.260 ± 0.100" in page(folder) and page(folder) != before
+    assert "0.260 ± 0.100" in words(page(folder)) and page(folder) != before
 
 
 def test_every_table_names_its_maker(folder):
-    text = page(folder)
+    text = words(page(folder))
     assert "`python -m ddpm_lib.evaluate digits`, commit 0123456789, one CPU, 60 s" in text
     assert "| DDIM | 10 | yes |" in text and "| DDIM | 10 | no | 340 × 3 | 0.750" in text
     measured = text[text.index("## Digits") : text.index("## Published")]
@@ -52,7 +61,7 @@ def test_what_was_not_measured_has_no_table(folder):
 def test_the_cells():
     assert spread({"x": 1.23456}, "x", 2) == "1.23" and spread({}, "x", 2) == "–"
     assert spread({"x": 1.0, "x_std": None}, "x", 1) == "1.0"
-    assert images({"samples": 1000, "seeds": [0]}) == "1,000" and images({"samples": 5, "draws": 10}) == "5 × 10"
+    assert images({"samples": 1000, "seeds": [0]}) == "1,000" and words(images({"samples": 5, "draws": 10})) == "5 × 10"
     assert table([{"a": 1}], {"A": lambda row: str(row["a"])}) == ["| A |", "|---|", "| 1 |"]
     assert len(makers([ROW, ROW])) == 1 and "120 s" in makers([ROW, ROW])[0]
     other = {**ROW, "samples": 20}

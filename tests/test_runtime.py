@@ -94,6 +94,15 @@ def test_show_source_shows_the_function_itself(monkeypatch):
     assert shown[0].startswith("```python\ndef last(") and "return final" in shown[0]
 
 
+def test_a_table_is_marked_for_the_page_and_has_true_minus_signs():
+    table = runtime.Table([{"": "v-network", "distance": "-0.04 ± 0.03"}, {"": "real", "distance": "2-5 <3"}])
+    html = table._repr_html_()
+    assert 'class="dataframe table"' in html
+    assert '<thead><tr><td></td><th scope="col">distance</th></tr></thead>' in html
+    assert "<td>−0.04 ± 0.03</td>" in html and "<td>v-network</td>" in html and "<td>2-5 &lt;3</td>" in html
+    assert "-0.04 ± 0.03" in repr(table)
+
+
 def test_plots_draw_what_they_are_given():
     from ddpm_lib import plots
 

@@ -33,6 +33,8 @@ WIDER = """() => {
     .filter(e => e.getBoundingClientRect().right > page.clientWidth + 1 && !inside(e))
     .map(e => e.tagName + "." + e.className + ": " + e.textContent.trim().slice(0, 60));
 }"""
+CUT = """() => [...document.querySelectorAll("article mjx-container[display='true']")]
+  .filter(e => e.scrollWidth > e.clientWidth + 1).map(e => e.scrollWidth - e.clientWidth)"""
 OVERFLOW = "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"
 EMPTY_PICTURES = """() => [...document.querySelectorAll("article img")]
   .filter(e => !(e.complete && e.naturalWidth)).map(e => e.src.slice(0, 120))"""
@@ -73,6 +75,7 @@ def test_a_page_is_whole(open_page, page_path, width):
         assert page.evaluate(WRONG) == [], "formulas that MathJax could not read"
         assert page.evaluate(RAW_FORMULA) == [], "formulas that were not found to be formulas"
         assert page.evaluate(EMPTY_PICTURES) == []
+        assert width < 1200 or page.evaluate(CUT) == [], "formulas that are cut off: break them into lines"
         assert page.evaluate(WIDER) == [], "wider than the page: let it scroll in a box of its own"
         assert page.evaluate(OVERFLOW) <= 0, "the page scrolls sideways"
     assert log.requests
@@ -128,6 +131,35 @@ def test_a_search_finds_and_is_asked_for_from_every_page(open_page):
     found = page.locator("#search-results li a").evaluate_all("links => links.map(link => link.getAttribute('href'))")
     assert any(href.startswith("book/03_reparameterization.html") for href in found)
     assert log.errors == [] and log.foreign == []
+
+
+def test_a_search_leads_to_sections_and_tells_prose(open_page):
+    page, log = open_page("search.html?q=guidance+scale")
+    link = page.locator("#search-results .book-sections a").first
+    link.wait_for()
+    excerpts = page.locator("#search-results .book-sections .context").all_inner_texts()
+    assert excerpts and not any(re.search(r"\\\w+\{|^(from|import) |seeded\(", text) for text in excerpts), excerpts
+    title, href = link.inner_text(), link.get_attribute("href")
+    link.click()
+    page.wait_for_url(f"**/{href}")
+    section = page.locator("#" + href.split("#")[1]).first
+    assert section.locator(":is(h1, h2, h3, h4)").first.inner_text().startswith(title)
+    assert "guidance" in section.inner_text().lower() and "scale" in section.inner_text().lower()
+    assert log.errors == [] and log.foreign == []
+
+
+def test_a_table_that_a_cell_shows_is_one_of_the_books(open_page):
+    page, _ = open_page("book/09_why_diffusion_won.html")
+    tables = page.locator(".cell_output table")
+    assert tables.count() >= 3
+    for table in tables.all():
+        cells = table.locator("td").filter(has_text="±")
+        assert float(table.locator("td").first.evaluate("e => parseFloat(getComputedStyle(e).paddingRight)")) >= 10
+        for cell in cells.all()[:3]:
+            tops = cell.evaluate("e => { const r = document.createRange(); r.selectNodeContents(e);"
+                                 " return new Set([...r.getClientRects()].map(b => b.top)).size; }")  # fmt: skip
+            assert tops == 1, "a number and its deviation stand on one line"
+    assert "\n" not in tables.first.locator("td").first.inner_text()
 
 
 def test_buttons_of_a_page_do_what_they_say(open_page):

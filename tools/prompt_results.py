@@ -10,24 +10,27 @@ FOLDER = WEIGHTS / "emoji-diffusion"
 
 HEAD = """## Emoji, text to image
 
-Prompts such as “red apple, noto style”: guided DDIM, at scale 4 and 20 steps where nothing else is said. Asked are
-the {kept_out} pairs of label and vendor that training never saw (*kept-out*), and prompts for pictures that it did see
-(*training*). Each sample is shown to a judge, a classifier of labels and vendors that was trained on real emoji alone
-(*emoji-words* above); the sample counts as a hit if, in the judge's features, the nearest of {emoji:,} real emoji has
-the asked label (of {labels}), if the asked label is among the five nearest labels, if the nearest has the asked vendor
-(of five). Read each share between two bounds: chance, and what real pictures score when they have only gone through
-the model's autoencoder."""
-BOUNDS = """Chance: other real emoji in place of samples, ten draws. Autoencoder: the asked pictures themselves,
-encoded and decoded; PSNR is of the pixels."""
-LANGUAGE = """The same pictures asked for in two languages."""
-SCALES = """Kept-out pairs. Without guidance (scale 1) a sample wanders; with too much, it glares."""
-STEPS = """Kept-out pairs. Two calls of the network a step."""
-NEGATIVE = """“blue heart” with the negative prompt “blue”: how far the mean colour of the ink moves, in units of the
-distance from real hearts of that colour to hearts of all colours; 0 is nowhere, positive is away from the colour named.
-Beside it, in the same unit, how far the colour was off before."""
-MEMORY = """The root mean square pixel distance to the nearest training picture, values in [−1, 1]; and the share of
-pictures that lie closer to one than 95 % of the real kept-out pictures do. A model that only copied would have all of
-its samples as close as training pictures are to themselves after the autoencoder."""
+Prompts such as “red apple, noto style”, painted with guided DDIM at scale 4 and 20 steps unless a table says otherwise.
+We ask for two kinds of picture: the {kept_out} pairs of label and vendor that training never saw (*kept-out*), and
+pictures that it did see (*training*). Each sample is shown to a judge, which is a classifier of labels and vendors that
+was trained on real emoji alone (*emoji-words* above). In the judge's features we look for the nearest of {emoji:,} real
+emoji. The sample is a hit for *label* if the nearest one has the label we asked for (of {labels}), for *label, top 5*
+if that label is among the five nearest labels, and for *vendor* if the nearest one has the right vendor (of five).
+Read each share between two bounds: chance, and the score of real pictures that have only gone through the model's
+autoencoder."""
+BOUNDS = """Chance takes other real emoji in place of samples, in ten draws. Autoencoder takes the pictures that were
+asked for, encoded and decoded again; the PSNR is of their pixels."""
+LANGUAGE = """The same pictures, asked for in two languages."""
+SCALES = """Asked for are the kept-out pairs. Scale 1 is no guidance."""
+STEPS = """Asked for are the kept-out pairs. A step takes two calls of the network."""
+NEGATIVE = """For “blue heart” with the negative prompt “blue”, this is how far the mean colour of the ink moves. The
+unit is the distance from real hearts of that colour to hearts of all colours, so 0 means that nothing moved, and a
+positive number that the colour moved away from the one we named. *Off before* is how far the colour was off without
+the negative prompt, in the same unit."""
+MEMORY = """*Median distance* is the root mean square pixel distance to the nearest training picture, for values in
+[−1, 1]. The last column is the share of pictures that lie closer to a training picture than 95 % of the real kept-out
+pictures do. A model that only copied would have all of its samples as close as training pictures are to themselves
+after the autoencoder."""
 
 COUNT = {"set": lambda row: row["set"], "images": lambda row: results.images(row)}
 SHARES = {"label": results.column("label", 3), "label, top 5": results.column("label_top5", 3),
@@ -65,7 +68,7 @@ def section(folder: Path = FOLDER) -> str:
     for heading, notice, rows, columns in tables(found):
         if rows:
             lines += ["", f"### Text to image: {heading}", "", notice, "", *results.table(rows, columns), ""]
-            lines += results.makers(rows)
+            lines += results.folded(results.makers(rows))
     if "seconds_per_image" in found:
         lines += ["", f"One picture of 20 guided steps takes {found['seconds_per_image']} s on one CPU thread."]
     return "\n".join(lines) + "\n"

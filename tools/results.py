@@ -20,31 +20,37 @@ HEAD = """# Results
 
 <!-- Made by python -m tools.results from ddpm_lib/weights/*.json; what is changed here is lost. -->
 
-Every number below was measured by the command under its table, and is kept with it in a file of results beside the
-weights. Five things to know before comparing.
+This page holds every number that was measured of the book's models. Each table can be unfolded to show the commands
+that made it, and the numbers themselves are kept in a file beside the weights. Before you compare two rows, five things
+are good to know.
 
-- **The features are the book's own.** Distances are taken in the features of small classifiers that were trained for
-  this book, where no heading says Inception. They are *not* the FID of papers, and compare with nobody else's numbers.
-- **Read each number beside its floor**, what real training images score against the test set.
-- **Kernel distance leads** (Bińkowski et al. 2018). It is unbiased, so rows with other numbers of images may be
-  compared, each within its deviation; near zero it can fall below zero. The Fréchet distance (Heusel et al. 2017)
-  is biased upwards for few images: compare it within equal numbers of images alone. Precision and recall
-  (Kynkäänniemi et al. 2019) depend on the number of images as well.
-- **± is the standard deviation over the seeds**, each with noise and labels of its own; *images* counts those of one
-  seed, times the seeds. Many calls are dear, so they were given fewer images.
-- **Calls** are evaluations of the network for one image. Samples are clipped at every step where nothing else is said.
+- **The features are the book's own.** A distance between two sets of pictures is taken in the features of a small
+  classifier that was trained for this book, except where a heading says Inception. So these numbers are *not* the FID
+  of papers, and you can compare them with each other only. ([Chapter 5](05_sampling.ipynb) says how.)
+- **Read each number beside its floor**, which is what real training images score against the test set. A model cannot
+  be expected to do better than real images do.
+- **The kernel distance comes first** (Bińkowski et al. 2018). It is unbiased, so you may compare rows with different
+  numbers of images, each within its deviation. Being unbiased, it can fall below zero when the distance is close to
+  zero. The Fréchet distance (Heusel et al. 2017) comes out too large when there are few images, so compare it only
+  between rows with the same number of images. Precision and recall (Kynkäänniemi et al. 2019) also depend on that
+  number.
+- **± is the standard deviation over the seeds**, each with its own noise and labels. *Images* counts those of one seed,
+  times the number of seeds. Samples with many calls are expensive, so there are fewer of them.
+- **Calls** are evaluations of the network for one image. Samples are clipped at every step unless a table says
+  otherwise.
 """
 
-FLOOR = """What nobody can be asked to beat: real training images, random draws of as many. Agreement is the share of
-test images in which the judge sees their own label."""
-CALLS = """Notice how few calls a deterministic sampler needs, and what each of DDPM's two variances makes of few."""
-ODE = """Deterministic samplers follow one differential equation: from the same noise they should draw the same image.
-This is the root mean square, over pixels in [−1, 1], of the difference to the image of the reference; mean ± deviation
-over the images. It ranks samplers where distances between many images cannot."""
+FLOOR = """These are real training images, in random draws of the given size, so no model can be expected to score
+better. Agreement is the share of test images in which the judge sees their own label."""
+CALLS = """Each row is one sampler at one number of calls. Compare how few calls a deterministic sampler needs, and how
+far DDPM's two variances part when the calls are few."""
+ODE = """Deterministic samplers all follow the same differential equation, so from the same noise they should draw the
+same image. The table gives the root mean square difference to the image of the reference, over pixels in [−1, 1], as
+mean ± deviation over the images. It can rank samplers where the distances between many images are too noisy to."""
 CLIP = """Each setting with the guess of the clean image clipped to [−1, 1] at every step, and without."""
 EMA = """Each setting with the running average of the weights, and with the weights that training ended on."""
-SCALE = """A larger scale buys agreement and precision, and pays in recall and in spread (the mean distance of two
-samples of one label, over that of real images)."""
+SCALE = """With a larger scale the samples agree with their label more often, but they are less varied. Spread is
+the mean distance between two samples of one label, divided by that of real images."""
 BOUND = """An upper bound on the negative log-likelihood of test images given their labels. Some of its terms are drawn
 at random for each batch, which leaves the estimate unbiased."""
 
@@ -85,7 +91,7 @@ def section(title: str, found: dict) -> str:
     lines = [f"## {title}", "", f"Against all {reference['images']:,} images of the test set."]
     for heading, notice, rows, columns in tables(found):
         if rows:
-            lines += ["", f"### {title}: {heading}", "", notice, "", *table(rows, columns), "", *makers(rows)]
+            lines += ["", f"### {title}: {heading}", "", notice, "", *table(rows, columns), "", *folded(makers(rows))]
     return "\n".join(lines) + "\n"
 
 
@@ -156,7 +162,7 @@ def makers(rows: list[dict]) -> list[str]:
     """The commands that made the rows, each with its commit, hardware and seconds."""
     makers = {}
     for row in rows:
-        key = (row["command"], row["commit"], row["hardware"])
+        key = (row["command"], row["commit"], machine(row["hardware"]))
         makers[key] = makers.get(key, 0) + row["seconds"]
     return [
         f"- `{command}`, commit {(commit or 'unknown')[:10]}, {hardware}, {seconds:,.0f} s for these rows"
@@ -164,18 +170,34 @@ def makers(rows: list[dict]) -> list[str]:
     ]
 
 
+def folded(lines: list[str]) -> list[str]:
+    """Lines that a reader unfolds, on the page and in a card: there are more of them than of the tables' own."""
+    return ['<details class="made"><summary>How it was measured</summary>', "", *lines, "", "</details>"]
+
+
+def machine(hardware: str) -> str:
+    """The hardware as a result file names it, in words: "CPU, 1 thread(s), x86_64" has one thread."""
+    return hardware.replace(" 1 thread(s)", " 1 thread").replace("thread(s)", "threads")
+
+
 def spread(row: dict, name: str, digits: int) -> str:
     """The value, with its deviation where it has one."""
     if name not in row:
         return "–"
     deviation = row.get(f"{name}_std")
-    return f"{row[name]:.{digits}f}" + ("" if deviation is None else f" ± {deviation:.{digits}f}")
+    told = f"{row[name]:.{digits}f}" + ("" if deviation is None else f" ± {deviation:.{digits}f}")
+    return printed(told)
+
+
+def printed(number: str) -> str:
+    """A number as a page prints it: with a true minus sign, and not torn from its deviation at the end of a line."""
+    return number.replace("-", "−").replace(" ± ", "\N{NO-BREAK SPACE}±\N{NO-BREAK SPACE}")
 
 
 def images(row: dict) -> str:
     """The images of one seed (or draw), times the seeds."""
     times = row.get("draws") or len(row.get("seeds", [0]))
-    return f"{row['samples']:,}" + (f" × {times}" if times > 1 else "")
+    return f"{row['samples']:,}" + (f"\N{NO-BREAK SPACE}×\N{NO-BREAK SPACE}{times}" if times > 1 else "")
 
 
 def published_section() -> str:

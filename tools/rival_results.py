@@ -1,6 +1,7 @@
 """The tables of GAN, VAE and diffusion at one budget: for the page of results, and the card of their weights."""
 
 import json
+from collections.abc import Callable
 
 from ddpm_lib.checkpoints import WEIGHTS
 from ddpm_lib.rivals.plans import PLANS
@@ -16,12 +17,12 @@ SETS = {
 }
 HEAD = """## GAN, VAE and diffusion at one budget
 
-Three families, the same data, parameters within a tenth of each other, the same number of floating-point operations in
-training, the same judge; five seeds each (stacked digits: two), ± is the standard deviation over them.
-[Chapter 9](09_why_diffusion_won.ipynb) tells what they are and what they do not show. Distances are to 5,000 test
-images, from 1,000 samples (25 Gaussians: 10,000; stacked digits: 5,000). A run counts as failed by a rule fixed
-beforehand: precision or recall under 0.1, a class with less than a fifth of its share, fewer than 20 of the 25 or 800
-of the thousand modes, or numbers that are not finite."""
+Three families were trained on the same data, with the same number of floating-point operations and with parameters
+within a tenth of each other, and one judge measured them all. There are five seeds each (two for stacked digits), and ±
+is the standard deviation over them. [Chapter 9](09_why_diffusion_won.ipynb) explains what these numbers show and what
+they do not. Distances are to 5,000 test images, from 1,000 samples (25 Gaussians: 10,000; stacked digits: 5,000). A run
+counts as failed by a rule that was fixed beforehand: its precision or recall is under 0.1, or a class has less than a
+fifth of its share, or it finds fewer than 20 of the 25 or 800 of the thousand modes, or its numbers are not finite."""
 CARD = """# rivals
 
 A GAN, a VAE and a diffusion model of digits and of clothes, trained at one small budget to be compared: a few minutes
@@ -51,13 +52,18 @@ def section(folder=FOLDER) -> str:
             lines += [*marked(calls_table(content, data_set)), "", *marked(likelihood_table(content, data_set)), ""]
         commits = sorted({(run["commit"] or "unknown")[:10] for run in runs})
         hardware = ", ".join(sorted({run["hardware"] for run in runs}))
-        lines.append(f"- `python -m ddpm_lib.rivals {data_set}`, commits {' and '.join(commits)}, {hardware}")
+        made = f"- `python -m ddpm_lib.rivals {data_set}`, commits {' and '.join(commits)}, {results.machine(hardware)}"
+        lines += results.folded([made])
     return "\n".join(lines) + "\n"
 
 
 def marked(rows: list[dict[str, str]]) -> list[str]:
     """Rows of text as the lines of a Markdown table."""
-    return results.table(rows, {head: (lambda row, head=head: row[head]) for head in rows[0]})
+
+    def cell(head: str) -> Callable[[dict], str]:
+        return lambda row: results.printed(row[head]) if " ± " in row[head] else row[head]
+
+    return results.table(rows, {head: cell(head) for head in rows[0]})
 
 
 def card() -> str:

@@ -42,10 +42,17 @@ def finish_page(app, pagename, templatename, context, doctree):
     """Hand the template its card; patch the page's body where no template reaches."""
     metadata = app.env.metadata.get(pagename, {})
     context["book_description"] = metadata.get("book_description") or app.config.html_title
-    base = app.config.html_baseurl
+    # Social sites read the whole address of a picture or none.
+    base = app.config.html_baseurl or _home(context.get("theme_repository_url", ""))
     context["book_card"] = f"{base.rstrip('/')}/{CARD}" if base else context["pathto"](CARD, 1)
     if context.get("body"):
         context["body"] = patched(context["body"], metadata.get("book_sizes", {}))
+
+
+def _home(repository):
+    """Where the pages of a repository on GitHub are published: OWNER.github.io/NAME."""
+    match = re.fullmatch(r"https://github\.com/([^/]+)/([^/]+?)/?", repository or "")
+    return f"https://{match[1].lower()}.github.io/{match[2]}" if match else ""
 
 
 def patched(body, sizes):
