@@ -14,7 +14,7 @@ from ddpm_lib.models.vae import VAE, Coded, ImageVAE, vae_nats
 from ddpm_lib.rivals.budget import count_flops, count_parameters
 from ddpm_lib.rivals.families import begin, draw, flops_a_step, generate, noise_for, training
 from ddpm_lib.rivals.gan import critic_step, generator_step, train_gan
-from ddpm_lib.rivals.plans import FAMILIES, PLANS, grid_mixture
+from ddpm_lib.rivals.plans import FAMILIES, PLANS, even_square_close, grid_mixture
 from ddpm_lib.rivals.vae import vae_bits_per_dim, vae_loss
 
 
@@ -117,6 +117,22 @@ def test_a_gan_that_breaks_says_so():
         next(train_gan(PlainMLP(2, 2), PlainMLP(2, 1), [torch.full((4, 2), torch.nan)], 3))
 
 
+def test_a_gan_without_batches_is_told_so():
+    with pytest.raises(ValueError, match="gave no batch"):
+        next(train_gan(PlainMLP(2, 2), PlainMLP(2, 1), [], 3))
+    with pytest.raises(ValueError, match="gives its batches once"):
+        list(train_gan(PlainMLP(2, 2), PlainMLP(2, 1), iter([torch.randn(4, 2)]), 3))
+
+
+def test_the_start_of_a_run_leaves_the_callers_randomness_alone():
+    plan = dataclasses.replace(PLANS["grid-vae"], flops=1e9)
+    torch.manual_seed(1)
+    expected = torch.rand(3)
+    torch.manual_seed(1)
+    begin(plan, None, 0)
+    assert torch.equal(torch.rand(3), expected)
+
+
 def test_the_bound_of_a_linear_vae_is_its_exact_likelihood():
     """x = z + noise, both of unit variance, has the posterior N(x/2, 1/2): given that very one, the bound is tight."""
 
@@ -180,6 +196,15 @@ def test_stacked_digits_are_numbers_of_three_digits():
     assert stacks.shape == (500, 3, 4, 4) and 0 <= int(numbers.min()) and int(numbers.max()) <= 999
     digits = stacks[:, :, 0, 0].long()
     assert torch.equal((digits * torch.tensor([100, 10, 1])).sum(1), numbers) and len(numbers.unique()) > 300
+
+
+def test_a_square_filled_evenly_is_near_a_mode_by_the_area_of_the_discs():
+    """25 discs of radius 0.3 (3 standard deviations) that lie whole in the square, over its area."""
+    assert even_square_close(2.5) == pytest.approx(25 * math.pi * 0.09 / 25, abs=2e-3)
+    assert even_square_close(3.0) == pytest.approx(25 * math.pi * 0.09 / 36, abs=2e-3)
+    assert round(even_square_close(2.0), 2) == 0.28
+    sizes = [even_square_close(2 + i / 20, 200_000) for i in range(11)]
+    assert round(max(sizes), 2) == 0.34 and sizes.index(max(sizes)) in (4, 5, 6)
 
 
 def test_the_grid_has_25_modes_a_tenth_of_their_spacing_wide():

@@ -9,7 +9,7 @@ from pathlib import Path
 from ..run_ends import exit_code
 from .plans import FAMILIES, PLANS
 from .run import run, run_chain, run_floor
-from .shipped import ship
+from .shipped import measure_bits, ship
 
 DATA_SETS = list(dict.fromkeys(plan.data_set for plan in PLANS.values()))
 
@@ -17,16 +17,23 @@ DATA_SETS = list(dict.fromkeys(plan.data_set for plan in PLANS.values()))
 def main(arguments: list[str] | None = None) -> int:
     """Train and measure what is not there yet, then write all of it into one file; returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m ddpm_lib.rivals", description="GAN, VAE, diffusion, one budget.")
-    parser.add_argument("data_sets", nargs="*", choices=[*DATA_SETS, []], help=f"of {', '.join(DATA_SETS)}; or none")
+    parser.add_argument("data_sets", nargs="*", choices=[*DATA_SETS, []], help=f"of {', '.join(DATA_SETS)}")
     parser.add_argument("--families", nargs="+", choices=FAMILIES, default=list(FAMILIES))
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3, 4])
     parser.add_argument("--out", type=Path, default=Path("runs/rivals"), help="folder of one file a run")
     parser.add_argument("--data", default=os.environ.get("DDPM_DATA"), help="folder with the data (or $DDPM_DATA)")
     parser.add_argument("--chain", action="store_true", help="draw by DDPM's thousand calls too, from trained runs")
     parser.add_argument("--ship", action="store_true", help="put all runs of --out, and weights of seed 0, in the book")
+    parser.add_argument("--bits", action="store_true", help="measure the bound of the models in the book anew")
     options = parser.parse_args(arguments)
+    if not options.data_sets and not (options.ship or options.bits):
+        parser.error(f"name one data set or more ({', '.join(DATA_SETS)}), or ask for --ship or --bits.")
+    if options.bits and (options.data_sets or options.ship or options.chain):
+        parser.error("--bits is of the models in the book, and goes alone.")
 
     def work() -> Path:
+        if options.bits:
+            return measure_bits(options.data)
         for data_set, seed in itertools.product(options.data_sets if options.chain else [], options.seeds):
             found = run_chain(data_set, seed, options.out, options.data)
             print(f"{data_set} {seed}: {found['chain']}", flush=True)

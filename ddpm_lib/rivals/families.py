@@ -11,6 +11,7 @@ from ..data import loader
 from ..denoisers import Denoiser, clip
 from ..samplers import last, sample_dpmpp
 from ..schedules import linear_schedule
+from ..seeding import drawn_from
 from ..training import train, warmup_cosine
 from .budget import count_flops
 from .gan import train_gan
@@ -45,8 +46,9 @@ def begin(plan: Plan, root: str | None, seed: int) -> tuple[tuple[nn.Module, ...
 
     root: where the data lie.
     """
-    torch.manual_seed(seed)  # of the weights at the start
-    networks, x = plan.networks(), plan.data(root, True)
+    with drawn_from(seed):  # the weights at the start
+        networks = plan.networks()
+    x = plan.data(root, True)
     if x.ndim == 4:
         networks = tuple(net.to(memory_format=torch.channels_last) for net in networks)
     cost = flops_a_step(plan, networks, x[: plan.batch_size])

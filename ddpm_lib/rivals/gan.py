@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ..training import update_ema
+from ..training_checks import forever
 
 
 class GanStep(NamedTuple):
@@ -46,15 +47,16 @@ def train_gan(
     loader: yields batches of x, alone or first in a tuple; it is started again when it ends. gamma: factor of the
     gradient penalty. penalty_every: it is taken on every k-th step, k times as strong, which costs less and does the
     same (Karras et al. 2020, lazy regularization). seed: of all noise. Adam without momentum (β₁ = 0), as the
-    opponent moves on at every step. Raises FloatingPointError as soon as a loss is not finite.
+    opponent moves on at every step. Raises FloatingPointError as soon as a loss is not finite, and ValueError where the
+    loader gives nothing. A generator: it trains as far as it is asked to, for step in train_gan(...).
     """
     generator.train(), critic.train()
     ema = copy.deepcopy(generator).eval().requires_grad_(False)
     device = next(generator.parameters()).device
     adams = [torch.optim.Adam(net.parameters(), lr=lr, betas=(0.0, 0.99)) for net in (generator, critic)]
-    random, batches = torch.Generator().manual_seed(seed), _forever(loader)
-    for step in range(num_steps):
-        real = next(batches).to(device)
+    random = torch.Generator().manual_seed(seed)
+    for step, batch in zip(range(num_steps), forever(loader)):
+        real = (batch[0] if isinstance(batch, (tuple, list)) else batch).to(device)
         for adam in adams:
             adam.param_groups[0]["lr"] = lr * (lr_scale(step) if lr_scale else 1.0)
         noise = torch.randn(2, len(real), generator.latent, generator=random).to(device)
@@ -103,9 +105,3 @@ def descend(adam: torch.optim.Optimizer, loss: Tensor) -> None:
     adam.zero_grad()
     loss.backward()
     adam.step()
-
-
-def _forever(loader: Iterable) -> Iterator[Tensor]:
-    while True:
-        for batch in loader:
-            yield batch[0] if isinstance(batch, (tuple, list)) else batch

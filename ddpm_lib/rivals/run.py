@@ -26,7 +26,7 @@ def run(plan: Plan, seed: int, out: Path, root: str | None = None, command: str 
     """
     path = out / f"{plan.name}-{seed}.json"
     if path.exists():
-        return json.loads(path.read_text())
+        return json.loads(path.read_text(encoding="utf-8"))
     networks, steps, num_steps, cost = begin(plan, root, seed)
     found = {
         "data_set": plan.data_set,
@@ -65,7 +65,7 @@ def run_floor(data_set: str, seed: int, out: Path, root: str | None = None, comm
     """
     path = out / f"{data_set}-real-{seed}.json"
     if path.exists():
-        return json.loads(path.read_text())
+        return json.loads(path.read_text(encoding="utf-8"))
     plan = PLANS[f"{data_set}-gan"]
     train, n = plan.data(root, True), SAMPLES[data_set]
     drawn = train[torch.randperm(len(train), generator=torch.Generator().manual_seed(seed))[:n]]
@@ -84,7 +84,7 @@ def run_chain(data_set: str, seed: int, out: Path, root: str | None = None, samp
     plan, path = PLANS[f"{data_set}-diffusion"], out / f"{data_set}-diffusion-{seed}.json"
     if not path.exists():
         raise ValueError(f"there is no run {path.name}: train it first.")
-    found = json.loads(path.read_text())
+    found = json.loads(path.read_text(encoding="utf-8"))
     if "chain" not in found:
         (model, _), schedule = load(path.with_suffix(".safetensors")), linear_schedule()
         test, random = plan.data(root, False), torch.Generator().manual_seed(seed + 1000)
