@@ -10,7 +10,7 @@ from matplotlib.ticker import LogLocator, NullFormatter
 from torch import Tensor
 
 from .denoisers import Denoiser, ExactDenoiser
-from .plots import ACCENT, INK, MUTED, PAPER, SECOND
+from .plots import ACCENT, INK, MUTED, PAPER, SECOND, looks_of
 
 HEAT = LinearSegmentedColormap.from_list("heat", [PAPER, "#f6dfc8", "#e3a07c", ACCENT, "#7d2230"])
 STEPS = [0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0]
@@ -66,10 +66,10 @@ def show_null(null: Tensor, found: dict[str, float], p: float = 0.05, xlabel: st
         if bar.get_x() + bar.get_width() / 2 >= alarm:
             bar.set_color("#e3a07c")
     axis.axvline(alarm, color=INK, linestyle=":", label=f"alarm, p = {p:g}")
-    # Listed by value, coloured in the order given: a name keeps its colour from one picture to the next.
+    # Listed by value; a sampler has its own colour, others one by the order given, from one picture to the next.
+    looks = dict(zip(found, looks_of(found)))
     for name in sorted(found, key=found.get):
-        colour = f"C{list(found).index(name) % 6}"
-        axis.plot([found[name]] * 2, [0, counts.max() * 0.92], color=colour, label=name)
+        axis.plot([found[name]] * 2, [0, counts.max() * 0.92], label=name, **looks[name])
     axis.set(xlabel=xlabel, yticks=[], ylim=(0, counts.max() * 1.05))
     if log:
         axis.set_xscale("log")

@@ -112,7 +112,7 @@ def show_steps(frames: Tensor, times: list[int], count: int = 8, limit: float = 
     return show_images(strip, titles=titles, columns=len(picked))
 
 
-def _looks(names) -> list[dict]:
+def looks_of(names) -> list[dict]:
     """Colour and line of each name: two of one colour (a sampler in two variants) differ by their dashes."""
     colours = colours_for(list(names))
     dashes = ("-", "--", ":", "-.")
@@ -122,7 +122,7 @@ def _looks(names) -> list[dict]:
 def show_curves(x, curves: dict[str, Tensor], xlabel: str = "t", ylabel: str = "", title: str = "", log: bool = False):
     """Named curves over one axis: x (n,), each curve (n,). What has a colour of its own (COLOURS) is drawn in it."""
     figure, axis = plt.subplots()
-    for (name, y), look in zip(curves.items(), _looks(curves)):
+    for (name, y), look in zip(curves.items(), looks_of(curves)):
         axis.plot(torch.as_tensor(x), torch.as_tensor(y).detach().cpu(), label=name, **look)
     axis.set(xlabel=xlabel, ylabel=ylabel, title=title)
     if log:
@@ -141,7 +141,7 @@ def show_records(rows: list[dict], x: str, y: str, by: str, floor: float | None 
     figure, axis = plt.subplots()
     axis.set(xscale="log", yscale="log")
     names = list(dict.fromkeys(row[by] for row in rows))
-    for name, look in zip(names, _looks(names)):
+    for name, look in zip(names, looks_of(names)):
         mine = sorted((row for row in rows if row[by] == name), key=lambda row: row[x])
         bars = [row.get(f"{y}_std") or 0 for row in mine]
         dots = {"marker": "o", "markersize": 4, "label": name}

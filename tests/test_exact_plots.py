@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from ddpm_lib import ExactDenoiser, GaussianMixture, linear_schedule
+from ddpm_lib.colours import COLOURS, colours_for
 from ddpm_lib.exact import six_blots
 from ddpm_lib.exact_plots import show_noise_gaps, show_null
 
@@ -58,4 +59,13 @@ def test_the_shaded_share_of_a_null_is_its_largest_values(log):
     names = [text.get_text() for text in axis.get_legend().get_texts()]
     assert names == ["alarm, p = 0.1", "near", "far"], "the nearest first"
     drawn = {line.get_label(): (line.get_xdata()[0], line.get_color()) for line in axis.lines}
-    assert drawn["far"] == (5.0, "C0") and drawn["near"] == (1.5, "C1"), "a colour follows the order given"
+    far, near = colours_for(["far", "near"])
+    assert drawn["far"] == (5.0, far) and drawn["near"] == (1.5, near), "a colour follows the order given"
+
+
+def test_a_sampler_has_the_same_colour_beside_the_null_as_elsewhere():
+    found = {"DDPM, posterior": 2.0, "DDPM, beta": 1.0, "DPM-Solver++(2M)": 0.5}
+    lines = {line.get_label(): line for line in show_null(torch.rand(50), found).axes[0].lines}
+    assert lines["DDPM, beta"].get_color() == lines["DDPM, posterior"].get_color() == COLOURS["DDPM"]
+    assert lines["DDPM, beta"].get_linestyle() != lines["DDPM, posterior"].get_linestyle()
+    assert lines["DPM-Solver++(2M)"].get_color() == COLOURS["DPM-Solver++"]
