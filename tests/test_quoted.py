@@ -1,5 +1,7 @@
 """A number in prose that is quoted from a result file is still what the file says."""
 
+import re
+
 import pytest
 
 from tools import quoted
@@ -30,6 +32,13 @@ def test_thousands_and_signs(said, form, right):
 @pytest.mark.parametrize("text", ["many<!--= abs(3) | d -->", "3<!--= abs(3) -->", "3<!--= 3"])
 def test_a_quotation_that_cannot_be_read_is_found(text):
     assert len(quoted.stale(text)) == 1 and "can be read" in quoted.stale(text)[0]
+
+
+@pytest.mark.parametrize("path", quoted.texts(), ids=lambda path: path.name)
+def test_every_test_that_a_text_names_is_there(path):
+    for text in quoted.prose(path):
+        for file, name in re.findall(r"`(tests/\w+\.py)(?:::(\w+))?`", text):
+            assert f"def {name}" in (quoted.ROOT / file).read_text(encoding="utf-8"), (file, name)
 
 
 def test_a_row_must_be_the_only_one():
