@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from .export import OPSET, forget_where_it_was_made
+from .pretrained_parts import check_versions, load_part
 
 TYPES = {"F16": "FLOAT16", "F32": "FLOAT"}  # safetensors' names of types, and ONNX's
 NUMPY = {"F16": "<f2", "F32": "<f4"}
@@ -62,13 +63,15 @@ def networks(folder: str | Path) -> dict[str, tuple[nn.Module, dict[str, Tensor]
     """Of each graph: the network in float32 from the folder, inputs of the right form by name, and its output's name.
 
     tokens (batch, length) → words (batch, length, width); latents (batch, channels, side, side), t (batch,) in 1..T
-    and words → v; latents → picture (batch, 3, side, side) in about [−1, 1].
+    and words → v; latents → picture (batch, 3, side, side) in about [−1, 1]. Raises RuntimeError where a weight of the
+    folder is not found: a graph of random numbers is worse than none.
     """
+    check_versions()
     from diffusers import AutoencoderKL, UNet2DConditionModel
     from transformers import CLIPTextModel
 
     def part(kind, name: str) -> nn.Module:
-        return kind.from_pretrained(str(Path(folder) / name), local_files_only=True).float()
+        return load_part(kind, str(folder), name)
 
     text, unet = part(CLIPTextModel, "text_encoder"), part(UNet2DConditionModel, "unet")
     vae = part(AutoencoderKL, "vae")
@@ -87,7 +90,8 @@ def export_pipeline(folder: str | Path, out: str | Path | None = None) -> list[P
     """Write the graphs text_encoder.onnx, unet.onnx and decoder.onnx of a diffusers folder; returns their paths.
 
     out: where to; FOLDER/page if not given. Each names in its metadata the sha256 of the file whose weights it takes.
-    Raises FileNotFoundError where the folder lacks a file, ImportError without onnx and onnxscript.
+    Raises FileNotFoundError where the folder lacks a file, ImportError without onnx and onnxscript, RuntimeError where
+    the installed libraries do not find every weight.
     """
     folder = Path(folder)
     for file in GRAPHS.values():
@@ -195,7 +199,9 @@ def main(arguments: list[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     try:
         paths = export_pipeline(options.folder, options.out)
-    except (FileNotFoundError, ImportError) as error:
+    except (FileNotFoundError, ImportError, RuntimeError) as error:
+        if isinstance(error, RuntimeError) and type(error) is not RuntimeError:
+            raise
         parser.exit(1, f"{error}\n")
     for path in paths:
         print(f"{path}: {path.stat().st_size / 1e3:.0f} kB")

@@ -1,9 +1,36 @@
-"""Stable Diffusion: the real pipeline where one can be had, and a tiny untrained one with the same parts."""
+"""Stable Diffusion: the real pipeline where one can be had, and a tiny untrained one with the same parts.
+
+The whole of it in diffusers alone, for a machine with a GPU. The weights, some 5 GB, are fetched at the first call:
+
+    import torch
+    from diffusers import StableDiffusionPipeline
+
+    model = "stable-diffusion-v1-5/stable-diffusion-v1-5"
+    pipe = StableDiffusionPipeline.from_pretrained(model, dtype=torch.float16)
+    pipe = pipe.to("cuda")
+
+    image = pipe(
+        "a photograph of an astronaut riding a horse",
+        negative_prompt="blurry, cropped",
+        num_inference_steps=50,
+        guidance_scale=7.5,
+        generator=torch.Generator().manual_seed(0),
+    ).images[0]
+    image.save("astronaut.png")
+
+dtype= is heard from diffusers 0.40 on (older ones call it torch_dtype). Float16 halves memory and file traffic and runs
+on a CPU as well, slowly. A generator on the CPU gives the same noise on every machine; height and width are the model's
+own (512) where none are given. Guidance is on only above scale 1: 1, 0 and −1 give one and the same picture, that of
+the prompt alone, and a negative prompt is then ignored without a word. With the weights comes a safety checker, which
+paints black what it takes for indecent, and a PNDM scheduler, which calls the U-Net 51 times for 50 steps.
+
+To draw with DDIM, as this library does: pipe.scheduler = DDIMScheduler.from_config(pipe.scheduler.config). Its number
+of steps should divide 1,000 (see prompt_films.check_steps).
+"""
 
 import json
 import os
 import string
-from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -11,6 +38,8 @@ import torch
 from torch import Tensor
 
 from .denoisers import Denoiser
+from .models.latent import check_groups
+from .pretrained_parts import check_versions, load_whole, without_bars
 from .runtime import device, is_full_run
 from .schedules import Schedule
 
@@ -25,6 +54,8 @@ def find_pipeline(model: str):
     None comes with one printed message: what is missing, what would happen, how to get it. Half precision on
     CUDA, float32 elsewhere; a CPU takes minutes a picture and is used for a folder only. Only a full run
     (runtime.is_full_run) may fetch weights, about 5 GB, and not under HF_HUB_OFFLINE=1.
+
+    Raises RuntimeError where the libraries are too old, or the weights found do not fit the networks.
     """
     if model == SHIPPED.name:
         return load_pipeline(SHIPPED)
@@ -36,12 +67,15 @@ def find_pipeline(model: str):
             "The weights are fetched once, about 5 GB; a folder that holds them may stand in place of the name."
         )
         return None
+    check_versions()
     from diffusers import StableDiffusionPipeline
 
     offline = not is_full_run() or os.environ.get("HF_HUB_OFFLINE", "").upper() in ("1", "ON", "YES", "TRUE")
     dtype = torch.float16 if where.type == "cuda" else torch.float32
     try:
-        pipe = StableDiffusionPipeline.from_pretrained(model, dtype=dtype, local_files_only=offline)
+        pipe = load_whole(StableDiffusionPipeline, model, dtype, offline)
+    except RuntimeError:  # all was found, and it does not fit together
+        raise
     except Exception as error:  # huggingface_hub, its HTTP library and diffusers each raise kinds of their own
         why = (str(error).strip() or "no reason given").splitlines()[0][:120]
         cure = "Is there a network, and does the name still exist? Any Stable Diffusion 1.x will do, or a folder."
@@ -64,9 +98,12 @@ def tiny_pipeline(seed: int = 0):
     tokenizer = _letters()
     words = dict(vocab_size=len(tokenizer), hidden_size=32, intermediate_size=64, num_hidden_layers=2)
     ends = dict(bos_token_id=len(tokenizer) - 2, eos_token_id=len(tokenizer) - 1)
-    painter = dict(down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"), block_out_channels=(32, 64))
+    painter = dict(
+        down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"), block_out_channels=(32, 64), norm_num_groups=8
+    )
     mirror = dict(up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"), cross_attention_dim=32, layers_per_block=1)
     coder = dict(down_block_types=("DownEncoderBlock2D",) * 4, up_block_types=("UpDecoderBlock2D",) * 4)
+    check_groups(painter["block_out_channels"], painter["norm_num_groups"])
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         text_encoder = CLIPTextModel(CLIPTextConfig(**words, **ends, num_attention_heads=4))
@@ -98,46 +135,28 @@ def assemble(folder: str | Path, coder, tokenizer, text_encoder, unet, schedule:
     pipe.save_pretrained(folder, safe_serialization=True)
     # transformers would open the text encoder in the precision it was stored in, diffusers opens the rest in float32.
     config = Path(folder, "text_encoder", "config.json")
-    config.write_text(json.dumps({**json.loads(config.read_text()), "dtype": "float32"}, indent=2) + "\n")
+    found = json.loads(config.read_text(encoding="utf-8"))
+    config.write_text(json.dumps({**found, "dtype": "float32"}, indent=2) + "\n", encoding="utf-8")
 
 
 def load_pipeline(folder: str | Path):
     """A pipeline from a folder in diffusers' format, in float32, on this machine's accelerator; no network is asked.
 
-    Raises FileNotFoundError where the folder holds none.
+    Raises FileNotFoundError where the folder holds none, RuntimeError where the installed diffusers and transformers
+    do not find every weight of it.
     """
-    from diffusers import StableDiffusionPipeline
-
     if not Path(folder, "model_index.json").exists():
         raise FileNotFoundError(
             f"{folder} holds no pipeline (no model_index.json): python -m ddpm_lib.recipes emoji-diffusion-small"
             " --data FOLDER trains one."
         )
-    # Only the library's own picture checks are wanted: there is no safety checker to load, and none is missed.
-    with _quiet():
-        pipe = StableDiffusionPipeline.from_pretrained(folder, local_files_only=True, dtype=torch.float32)
+    check_versions()
+    from diffusers import StableDiffusionPipeline
+
+    with without_bars():
+        pipe = load_whole(StableDiffusionPipeline, folder)
     pipe.set_progress_bar_config(disable=True)
     return pipe.to(device())
-
-
-@contextmanager
-def _quiet():
-    """No bars and no warnings of diffusers and transformers: they would end in a notebook's outputs."""
-    from diffusers.utils import logging as painter
-    from transformers.utils import logging as reader
-
-    before = painter.get_verbosity(), reader.get_verbosity()
-    painter.set_verbosity_error()
-    reader.set_verbosity_error()
-    reader.disable_progress_bar()
-    painter.disable_progress_bar()
-    try:
-        yield
-    finally:
-        painter.set_verbosity(before[0])
-        reader.set_verbosity(before[1])
-        reader.enable_progress_bar()
-        painter.enable_progress_bar()
 
 
 def read(pipe, prompts: list[str]) -> Tensor:
@@ -178,6 +197,6 @@ def _letters():
     pieces = [*symbols, *(symbol + "</w>" for symbol in symbols), "<|startoftext|>", "<|endoftext|>"]
     with TemporaryDirectory() as folder:
         vocabulary, merges = Path(folder, "vocab.json"), Path(folder, "merges.txt")
-        vocabulary.write_text(json.dumps({piece: i for i, piece in enumerate(pieces)}))
-        merges.write_text("#version: 0.2\n")
+        vocabulary.write_text(json.dumps({piece: i for i, piece in enumerate(pieces)}), encoding="utf-8")
+        merges.write_text("#version: 0.2\n", encoding="utf-8")
         return CLIPTokenizer(str(vocabulary), str(merges), model_max_length=77)

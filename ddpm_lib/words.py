@@ -7,6 +7,8 @@ from tempfile import TemporaryDirectory
 
 from torch import Tensor
 
+from .pretrained_parts import check_versions
+
 START, END = "<|startoftext|>", "<|endoftext|>"
 
 
@@ -15,8 +17,10 @@ def train_tokenizer(captions: Iterable[str], vocabulary: int = 2048, length: int
 
     The bytes of UTF-8 to begin with, each also as the end of a word; then the commonest neighbours become one token,
     again and again (Sennrich et al. 2016), so that any text of any language has tokens, and the common words one each.
-    length: tokens of a text, with start and end; what is longer is cut.
+    length: tokens of a text, with start and end; what is longer is cut. Raises RuntimeError where transformers is
+    too old.
     """
+    check_versions()
     from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 
     like_clip = _clip(["a"], []).backend_tokenizer
@@ -39,8 +43,8 @@ def _clip(pieces: list[str], merges: list[tuple[str, str]], length: int = 24):
 
     with TemporaryDirectory() as folder:
         vocabulary, rules = Path(folder, "vocab.json"), Path(folder, "merges.txt")
-        vocabulary.write_text(json.dumps({piece: i for i, piece in enumerate([*pieces, START, END])}))
-        rules.write_text("#version: 0.2\n" + "".join(f"{a} {b}\n" for a, b in merges))
+        vocabulary.write_text(json.dumps({piece: i for i, piece in enumerate([*pieces, START, END])}), encoding="utf-8")
+        rules.write_text("#version: 0.2\n" + "".join(f"{a} {b}\n" for a, b in merges), encoding="utf-8")
         return CLIPTokenizer(str(vocabulary), str(rules), model_max_length=length)
 
 

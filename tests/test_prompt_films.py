@@ -5,7 +5,7 @@ import torch
 
 from ddpm_lib import guide, scaled_linear_schedule
 from ddpm_lib.denoisers import Denoiser
-from ddpm_lib.prompt_films import BATCH, moment_times, prompt_frames
+from ddpm_lib.prompt_films import BATCH, check_steps, moment_times, prompt_frames
 from ddpm_lib.stable_diffusion import tiny_pipeline
 
 PROMPTS, SCALES, SEEDS = ["a red 7", "blue"], [0.0, 1.0, 4.0, 7.5], [3, 11]
@@ -72,7 +72,7 @@ def test_the_batches_are_of_no_consequence(pipe, frames, monkeypatch):
 
 def test_the_times_are_the_books(pipe):
     assert moment_times(pipe, MOMENTS, STEPS) == [1000, 800, 400, 0]
-    assert moment_times(pipe, [1, 16]) == [1000, 0]
+    assert moment_times(pipe, [1, 20]) == [1000, 0]
 
 
 def test_what_cannot_be_drawn_is_named(pipe):
@@ -83,6 +83,34 @@ def test_what_cannot_be_drawn_is_named(pipe):
         prompt_frames(pipe, "a red 7", SCALES, SEEDS, MOMENTS, STEPS)
     with pytest.raises(ValueError, match="seeds must be a list"):
         prompt_frames(pipe, PROMPTS, SCALES, [], MOMENTS, STEPS)
+
+
+def test_steps_that_ddim_would_not_stop_at_are_refused_with_two_that_it_does(pipe):
+    for ask in (prompt_frames, None):
+        with pytest.raises(ValueError, match="30 does not divide 1000: take 25 or 40 steps"):
+            prompt_frames(pipe, ["7"], [2.0], [0], [1], 30) if ask else moment_times(pipe, [1], 30)
+
+
+@pytest.mark.parametrize("steps", [2, 3, 10, 12, 16, 20, 25, 30, 50, 60, 125, 300])
+@pytest.mark.parametrize("spacing", ["trailing", "leading"])
+def test_what_check_steps_lets_pass_is_exact(steps, spacing):
+    """DDIM with the right noise for a single point lands on it, at every number of steps that is let pass."""
+    from diffusers import DDIMScheduler
+
+    scheduler = DDIMScheduler(timestep_spacing=spacing, clip_sample=False, set_alpha_to_one=True)
+    scheduler.set_timesteps(steps)
+    x, point, seen = torch.tensor([[2.0]]), 0.3, []
+    for t in scheduler.timesteps:
+        alpha_bar = scheduler.alphas_cumprod[t]
+        eps = (x - alpha_bar.sqrt() * point) / (1 - alpha_bar).sqrt()
+        seen.append(float(eps))
+        x = scheduler.step(eps, t, x).prev_sample
+    exact = max(seen) - min(seen) < 1e-3  # the noise of a trajectory is one and the same
+    try:
+        check_steps(scheduler, steps)
+        assert exact
+    except ValueError:
+        assert spacing == "trailing" and not exact and 1000 % steps
 
 
 @pytest.mark.parametrize("name", ["DPMSolverMultistepScheduler", "PNDMScheduler"])

@@ -1,5 +1,6 @@
 """The pipeline of chapter 8: found, or missing with one clear message; and the tiny one, run by hand."""
 
+import numpy as np
 import pytest
 import torch
 
@@ -38,14 +39,14 @@ def test_without_a_gpu_the_message_says_what_to_do(monkeypatch, capsys):
 def test_quick_and_offline_runs_look_on_the_disk_alone(monkeypatch, capsys, run, offline):
     import diffusers
 
-    def from_pretrained(name, local_files_only, **_):
+    def load_config(name, local_files_only, **_):
         assert local_files_only
         raise OSError("not in the cache")
 
     a_gpu(monkeypatch)
     monkeypatch.setenv("DDPM_RUN", run)
     monkeypatch.setenv("HF_HUB_OFFLINE", offline)
-    monkeypatch.setattr(diffusers.StableDiffusionPipeline, "from_pretrained", from_pretrained)
+    monkeypatch.setattr(diffusers.StableDiffusionPipeline, "load_config", load_config)
     assert stable_diffusion.find_pipeline(NAME) is None
     said = capsys.readouterr().out
     assert "not in the cache" in said and "DDPM_RUN=full" in said
@@ -54,14 +55,14 @@ def test_quick_and_offline_runs_look_on_the_disk_alone(monkeypatch, capsys, run,
 def test_a_failed_fetch_asks_for_the_network_and_the_name(monkeypatch, capsys):
     import diffusers
 
-    def from_pretrained(name, local_files_only, **_):
+    def load_config(name, local_files_only, **_):
         assert not local_files_only
         raise ConnectionError("no route")
 
     a_gpu(monkeypatch)
     monkeypatch.setenv("DDPM_RUN", "full")
     monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
-    monkeypatch.setattr(diffusers.StableDiffusionPipeline, "from_pretrained", from_pretrained)
+    monkeypatch.setattr(diffusers.StableDiffusionPipeline, "load_config", load_config)
     assert stable_diffusion.find_pipeline(NAME) is None
     assert "does the name still exist" in capsys.readouterr().out
 
@@ -99,3 +100,69 @@ def test_the_samplers_of_the_library_draw_the_picture_of_the_pipeline(tiny):
     with torch.no_grad():
         ours = tiny.vae.decode(latents / tiny.vae.config.scaling_factor).sample
     torch.testing.assert_close((ours / 2 + 0.5).clamp(0, 1), theirs, atol=1e-4, rtol=0)
+
+
+# ---- what the docstring and chapter 8 say of diffusers ----
+
+
+def block(pipe_folder):
+    """The code in the module's docstring, for a folder in place of the model and a CPU in place of the GPU."""
+    lines = stable_diffusion.__doc__.splitlines()
+    code = "\n".join(line[4:] for line in lines if not line or line.startswith("    "))
+    assert code.count("stable-diffusion-v1-5/stable-diffusion-v1-5") == code.count('"cuda"') == 1
+    return code.replace("stable-diffusion-v1-5/stable-diffusion-v1-5", str(pipe_folder)).replace('"cuda"', '"cpu"')
+
+
+def test_the_block_of_the_docstring_runs_in_half_precision_as_it_stands(tiny, tmp_path, monkeypatch):
+    from PIL import Image
+
+    tiny.save_pretrained(tmp_path / "tiny")
+    monkeypatch.chdir(tmp_path)
+    told = {}
+    exec(compile(block(tmp_path / "tiny"), "the docstring", "exec"), told)
+    assert {part.dtype for part in (told["pipe"].unet, told["pipe"].vae, told["pipe"].text_encoder)} == {torch.float16}
+    picture = Image.open("astronaut.png")
+    assert picture.size == (64, 64) and picture.mode == "RGB"
+    words = dict(prompt="a photograph of an astronaut riding a horse", negative_prompt="blurry, cropped")
+    exact = tiny(**words, num_inference_steps=50, guidance_scale=7.5, generator=torch.Generator().manual_seed(0),
+                 output_type="np").images[0]  # fmt: skip
+    half = torch.tensor(np.array(picture)) / 255
+    assert (half - torch.tensor(exact)).abs().mean() < 0.02  # float16's own error, and that of a byte
+
+
+def test_guidance_is_on_above_scale_1_only_and_a_negative_prompt_is_ignored_below(tiny):
+    def picture(scale, negative=None):
+        ask = dict(num_inference_steps=2, output_type="pt", guidance_scale=scale, negative_prompt=negative)
+        return tiny("a red 7", **ask, generator=seeded()).images
+
+    alone = picture(1)
+    assert torch.equal(alone, picture(0)) and torch.equal(alone, picture(-1))
+    assert torch.equal(alone, picture(1, "blue")) and torch.equal(alone, picture(0, "blue"))
+    assert not torch.equal(picture(3), picture(3, "blue")) and not torch.equal(alone, picture(3))
+
+
+def test_pndm_calls_the_network_once_more_than_it_has_steps(tiny):
+    from diffusers import PNDMScheduler
+
+    scheduler = PNDMScheduler.from_config(tiny.scheduler.config, skip_prk_steps=True)
+    scheduler.set_timesteps(50)
+    assert len(scheduler.timesteps) == 51
+
+
+@torch.no_grad()
+def test_the_tiny_network_hears_the_time_at_every_level(tiny):
+    """With diffusers' own 32 groups its first level, of 32 channels, would give the same output at all times."""
+    seen, latents, words = [], torch.randn(1, 4, 8, 8, generator=seeded()), read(tiny, "a red 7")
+    hook = tiny.unet.down_blocks[0].resnets[0].register_forward_hook(lambda _, __, out: seen.append(out))
+    for t in (1, 999):
+        tiny.unet(latents, t, words)
+    hook.remove()
+    assert (seen[0] - seen[1]).abs().max() > 0.01
+
+
+@pytest.mark.parametrize("widths, groups", [((32, 64), 32), ((16, 32), 16), ((48, 80), 32)])
+def test_a_network_with_one_channel_a_group_is_refused(widths, groups):
+    from ddpm_lib.models.latent import TextDenoiser
+
+    with pytest.raises(ValueError, match=rf"{groups} groups do not suit widths {widths[0]}, .*take \d+ groups"):
+        TextDenoiser(vocabulary=20, text_width=16, text_layers=1, widths=widths, groups=groups)

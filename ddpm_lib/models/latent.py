@@ -8,6 +8,22 @@ import torch
 from torch import Tensor, nn
 
 
+def check_groups(widths: tuple[int, ...], groups: int) -> None:
+    """ValueError where group norms of `groups` groups would have one channel each at some width, or do not divide it.
+
+    A U-Net of diffusers adds the time to a block's channels, one number a channel, and normalizes them next. A group of
+    a single channel loses that number again: the level is blind to the time, and no training changes that.
+    """
+    for width in widths:
+        if width % groups or width == groups:
+            fit = [n for n in range(2, width // 2 + 1) if all(w % n == 0 and w > n for w in widths)]
+            raise ValueError(
+                f"{groups} groups do not suit widths {', '.join(map(str, widths))}: {width} channels make"
+                f" {'one a group, which hides the time from them' if width == groups else 'no equal groups'};"
+                f" {f'take {fit[-1]} groups' if fit else 'take wider levels'}."
+            )
+
+
 class ImageAutoencoder(nn.Module):
     """diffusers' AutoencoderKL: (batch, 3, side, side) in [−1, 1] to (batch, latent_channels, side/f, side/f) and back.
 
@@ -52,6 +68,7 @@ class TextDenoiser(nn.Module):
 
     vocabulary: number of tokens, the last two of them start and end; tokens: the length captions are padded to;
     text_width, text_layers: of the text encoder; widths: of the U-Net's levels, attention at all but the first;
+    groups: of its group norms, fewer than channels at every level (see check_groups);
     channels, side: of the latents; caption_dropout: share of captions that training replaces by the empty one, so
     that the model can be guided (Ho and Salimans 2021). It predicts v (Salimans and Ho 2022, section 4): cosine
     betas leave no signal at t = T, where a predicted noise says nothing about the picture.
@@ -83,6 +100,7 @@ class TextDenoiser(nn.Module):
         self.config = dict(vocabulary=vocabulary, tokens=tokens, text_width=text_width, text_layers=text_layers,
                            widths=list(widths), blocks=blocks, heads=heads, groups=groups, channels=channels,
                            side=side, caption_dropout=caption_dropout)  # fmt: skip
+        check_groups(tuple(widths), groups)
         self.caption_dropout = caption_dropout
         start, end = vocabulary - 2, vocabulary - 1
         self.register_buffer("empty", torch.tensor([start] + [end] * (tokens - 1)), persistent=False)
