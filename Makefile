@@ -5,7 +5,7 @@ PORT ?= 8000
 NAME ?= digits
 RUN = $(VENV)/bin/python -m
 
-.PHONY: read book test outputs stamp weights results bench setup clean
+.PHONY: read book test lowest outputs stamp weights results bench setup clean
 
 read: book              ## set up, build, and serve the book on localhost
 	@$(RUN) tools.site serve $(PORT)
@@ -15,6 +15,9 @@ book: setup             ## set up and build the book into _build/html
 
 test: setup             ## prove everything: style, site, library, notebooks
 	@$(RUN) tools.prove
+
+lowest:                 ## prove that the oldest packages which pyproject.toml promises are enough
+	@$(PYTHON) -m tools.lowest
 
 outputs: setup          ## run every notebook again and store its outputs (or NOTEBOOKS="book/03…")
 	@$(RUN) tools.outputs $(NOTEBOOKS)

@@ -18,19 +18,21 @@ The whole of it in diffusers alone, for a machine with a GPU. The weights, some 
     ).images[0]
     image.save("astronaut.png")
 
-dtype= is heard from diffusers 0.40 on (older ones call it torch_dtype). Float16 halves memory and file traffic and runs
-on a CPU as well, slowly. A generator on the CPU gives the same noise on every machine; height and width are the model's
-own (512) where none are given. Guidance is on only above scale 1: 1, 0 and −1 give one and the same picture, that of
-the prompt alone, and a negative prompt is then ignored without a word. With the weights comes a safety checker, which
-paints black what it takes for indecent, and a PNDM scheduler, which calls the U-Net 51 times for 50 steps.
+dtype= is heard from diffusers 0.40 on (older ones call it torch_dtype); float16 takes half the memory, and runs on a
+CPU as well, slowly. The noise is drawn where the generator is; from one on the CPU it is the same on every machine.
+Without height and width the model's own size is drawn, 512 × 512. Guidance is on above scale 1 only: 1, 0 and −1 give
+one and the same picture, that of the prompt alone, and a negative prompt is ignored there without a word. With the
+weights comes a safety checker, which paints black what it takes for indecent, and a PNDM scheduler, which calls the
+U-Net 51 times in 50 steps.
 
-To draw with DDIM, as this library does: pipe.scheduler = DDIMScheduler.from_config(pipe.scheduler.config). Its number
-of steps should divide 1,000 (see prompt_films.check_steps).
+To draw with DDIM, as this library does: pipe.scheduler = DDIMScheduler.from_config(pipe.scheduler.config). With
+"trailing" times its number of steps should divide 1,000, as 50 does (see prompt_films.check_steps).
 """
 
 import json
 import os
 import string
+from copy import deepcopy
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -130,7 +132,8 @@ def assemble(folder: str | Path, coder, tokenizer, text_encoder, unet, schedule:
         num_train_timesteps=schedule.T, beta_schedule="squaredcos_cap_v2", prediction_type="v_prediction",
         clip_sample=False, set_alpha_to_one=True, timestep_spacing="trailing", steps_offset=1,
     )  # fmt: skip
-    parts = (coder.half(), text_encoder.half(), tokenizer, unet.half(), scheduler)
+    coder, text_encoder, unet = (deepcopy(part).half() for part in (coder, text_encoder, unet))  # the caller's stay
+    parts = (coder, text_encoder, tokenizer, unet, scheduler)
     pipe = StableDiffusionPipeline(*parts, safety_checker=None, feature_extractor=None, requires_safety_checker=False)
     pipe.save_pretrained(folder, safe_serialization=True)
     # transformers would open the text encoder in the precision it was stored in, diffusers opens the rest in float32.

@@ -93,6 +93,8 @@ def run_text_to_image(plan: TextToImage, recipe_class, out: Path, root: str | No
     kept = set(keep_out(more))
     known, unseen = halves(plan, root)
     names = names_of(known + unseen)
+    # Before the networks: it takes seconds, and where it cannot be had no hour has been lost.
+    tokenizer = train_tokenizer([c for e in known for c in captions_of(e, names)])
 
     @cache
     def pictures(train: bool) -> Tensor:
@@ -112,7 +114,6 @@ def run_text_to_image(plan: TextToImage, recipe_class, out: Path, root: str | No
         run(coder_recipe, out, root, resume=resume, **options)
     coder = load(path)[0].coder.to(device())
     scale = settle_scale(coder, pictures(True))
-    tokenizer = train_tokenizer([c for e in known for c in captions_of(e, names)])
     network = plan.denoiser().config
 
     def emoji_latents(root: str | None, train: bool) -> tuple[Tensor, Tensor]:

@@ -17,7 +17,7 @@ from packaging.version import Version
 
 from ddpm_lib.widgets.network_in_page import FILES
 from tests import browser
-from tools import environment, stamp, steps, vendor
+from tools import environment, lowest, stamp, steps, vendor
 
 ROOT = Path(__file__).parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
@@ -95,6 +95,30 @@ def test_the_notebooks_extra_has_floors_only():
         assert {part.operator for part in Requirement(line).specifier} == {">="}, line
 
 
+def test_the_floors_are_proved_by_a_job_of_their_own():
+    """tools/lowest.py installs exactly the floors, and its tests are there: the job cannot pass by testing nothing."""
+    for lines, extra in ((PROJECT["dependencies"], None), (EXTRAS["notebooks"], "notebooks")):
+        for line, oldest in zip(lines, lowest.floors(extra), strict=True):
+            (floor,) = Requirement(line).specifier
+            assert Requirement(oldest) == Requirement(f"{Requirement(line).name}=={floor.version}")
+    files = [ROOT / "tests" / f"test_{name}.py" for name in (*lowest.LIBRARY, *lowest.NOTEBOOKS)]
+    assert len(files) > 25 and all(file.is_file() for file in files)
+    job = yaml.safe_load((ROOT / ".github/workflows/book.yml").read_text())["jobs"]["lowest"]
+    oldest = ".".join(map(str, environment.OLDEST))
+    assert job["steps"][1]["with"]["python-version"] == oldest and job["steps"][-1]["run"] == "make lowest"
+
+
+def test_every_test_runs_with_the_oldest_packages_even_if_one_fails(monkeypatch, tmp_path):
+    ran = []
+    monkeypatch.setattr(lowest, "FOLDER", lowest.ROOT / "_build" / "lowest-never-made")
+    monkeypatch.setattr(lowest.subprocess, "run", lambda *_, **__: None)
+    monkeypatch.setattr(lowest, "run_quietly", lambda name, command: ran.append(command))
+    monkeypatch.setattr(lowest, "run_openly", lambda name, command, **env: ran.append(command) or len(ran) == 2)
+    assert lowest.prove() == 1
+    assert "torch==2.5" in ran[0] and "tests/test_training.py" in ran[1]
+    assert "transformers==5.6" in ran[2] and "tests/test_emoji_diffusion.py" in ran[3]
+
+
 def test_the_oldest_python_is_the_same_everywhere():
     oldest = ".".join(map(str, environment.OLDEST))
     assert PROJECT["requires-python"] == f">={oldest}"
@@ -112,7 +136,7 @@ def test_every_way_in_runs_the_same_two_commands():
     assert os.access(run, os.X_OK) and "make test" in run.read_text()
     workflow = yaml.safe_load((ROOT / ".github/workflows/book.yml").read_text())
     commands = [step.get("run") for job in workflow["jobs"].values() for step in job["steps"]]
-    assert {"make test", "make book"} == set(filter(None, commands))
+    assert {"make test", "make lowest", "make book"} == set(filter(None, commands))
     assert workflow[True]["schedule"]  # YAML reads the key `on` as true
 
 

@@ -102,6 +102,34 @@ def test_the_samplers_of_the_library_draw_the_picture_of_the_pipeline(tiny):
     torch.testing.assert_close((ours / 2 + 0.5).clamp(0, 1), theirs, atol=1e-4, rtol=0)
 
 
+def test_what_is_assembled_stays_as_it_was(tiny, tmp_path):
+    from ddpm_lib import cosine_schedule
+
+    parts = tiny.vae, tiny.tokenizer, tiny.text_encoder, tiny.unet
+    stable_diffusion.assemble(tmp_path, *parts, cosine_schedule())
+    assert {part.dtype for part in (tiny.vae, tiny.text_encoder, tiny.unet)} == {torch.float32}
+
+
+def test_a_pipeline_whose_last_time_is_pure_noise_is_read_and_walked():
+    """Zero terminal SNR (Lin et al. 2024): the last beta is 1, and only v or x0 says anything there."""
+    from diffusers import DDIMScheduler
+
+    pipe = stable_diffusion.tiny_pipeline()
+    pipe.scheduler = DDIMScheduler.from_config(
+        pipe.scheduler.config, rescale_betas_zero_snr=True, prediction_type="v_prediction"
+    )
+    schedule = stable_diffusion.schedule_of(pipe)
+    assert schedule.beta[-1] == 1 and schedule.alpha_bar[-1] == 0
+    ask = dict(prompt="a red 7", guidance_scale=3.0, num_inference_steps=10, output_type="pt")
+    theirs = pipe(**ask, generator=seeded()).images
+    denoise = guide(*(stable_diffusion.prompt_denoiser(pipe, [text]) for text in ("a red 7", "")), 3.0)
+    noise = torch.randn(1, 4, 8, 8, generator=seeded())
+    with torch.no_grad():
+        latents = last(sample_ddim(denoise, schedule, noise, schedule.even_times(10))).x
+        ours = pipe.vae.decode(latents / pipe.vae.config.scaling_factor).sample
+    torch.testing.assert_close((ours / 2 + 0.5).clamp(0, 1), theirs, atol=1e-4, rtol=0)
+
+
 # ---- what the docstring and chapter 8 say of diffusers ----
 
 

@@ -1,5 +1,9 @@
 """The tokenizer: a CLIP tokenizer in all but its vocabulary, for any text of any language."""
 
+import os
+import subprocess
+import sys
+
 import pytest
 import torch
 
@@ -46,3 +50,27 @@ def test_the_same_captions_give_the_same_vocabulary_and_it_survives_a_folder(tok
     again = CLIPTokenizer.from_pretrained(tmp_path, local_files_only=True)
     for text in [*CAPTIONS[:4], "blue 狐狸"]:
         assert torch.equal(token_ids(again, [text], 12), token_ids(tokenizer, [text], 12))
+
+
+def test_it_is_learned_on_a_machine_whose_own_encoding_is_not_utf_8():
+    """As on Windows: CLIP's alphabet has letters beyond any code page."""
+    code = "from ddpm_lib.words import train_tokenizer; print(len(train_tokenizer(['a red apple'] * 3, 600)))"
+    env = {**os.environ, "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=env, check=False)
+    assert run.returncode == 0 and int(run.stdout) > 500, run.stderr[-800:]
+
+
+def test_nothing_is_trained_before_the_vocabulary_is_there(monkeypatch, tmp_path):
+    from ddpm_lib import text_recipes
+    from ddpm_lib.recipes import Recipe
+    from tests.tiny_emoji import write_emoji
+
+    def fails(captions):
+        raise UnicodeEncodeError("charmap", "a", 0, 1, "no such letter")
+
+    trained = []
+    monkeypatch.setattr(text_recipes, "train_tokenizer", fails)
+    monkeypatch.setattr(text_recipes, "run", lambda recipe, *_, **__: trained.append(recipe.name))
+    with pytest.raises(UnicodeEncodeError):
+        text_recipes.run_text_to_image(text_recipes.SMALL, Recipe, tmp_path, write_emoji(tmp_path))
+    assert trained == []
