@@ -11,7 +11,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from .denoisers import Denoiser, ExactDenoiser, GaussianMixture, check_noisy
+from .denoisers import ExactDenoiser, GaussianMixture, as_denoiser, check_noisy, in_float64
 from .losses import normal_kl, reverse_variance
 from .noising import posterior
 
@@ -53,11 +53,18 @@ def doubt(exact: ExactDenoiser, xt: Tensor, t: int) -> Tensor:
     """(batch,) variance of the noise given x_t, per coordinate: what even the best guess cannot know there.
 
     xt: (batch, ...), t: an int in 1..T. Cov[ε | x_t] = SNR · Cov[x_0 | x_t], and given x_t the clean data is again a
-    mixture, so its variance is the mean of the components' own plus that of their means. float64.
+    mixture, so its variance is the mean of the components' own plus that of their means. float64, on the device of
+    xt, or on the CPU where that has no float64.
     """
     t = int(check_noisy(exact.schedule, t, xt))
-    a, sigma2 = exact.schedule.signal_rate[t], exact.schedule.noise_rate[t] ** 2
-    std, means = exact.data.std.to(xt.device), exact.data.means.to(xt.device).double().flatten(1)
+    return float(exact.schedule.snr[t]) * _clean_variance(exact, xt, t)
+
+
+def _clean_variance(exact: ExactDenoiser, xt: Tensor, t: int) -> Tensor:
+    """(batch,) variance of the clean data given x_t, per coordinate; float64."""
+    xt = in_float64(xt)
+    a, sigma2 = float(exact.schedule.signal_rate[t]), float(exact.schedule.noise_rate[t] ** 2)
+    std, means = exact.data.std.to(xt.device), in_float64(exact.data.means).to(xt.device).flatten(1)
     gain = a * std**2 / (a**2 * std**2 + sigma2)
     own = std**2 * (1 - a * gain)  # variance of one component's clean data, given x_t
     shrunk = (1 - a * gain)[:, None] * means
@@ -65,11 +72,11 @@ def doubt(exact: ExactDenoiser, xt: Tensor, t: int) -> Tensor:
     def rows(x: Tensor) -> Tensor:
         # Given x_t, component k's clean data lie around shrunk_k + gain_k x. Their spread by the squares, as tables
         # of (rows, K): float64 has digits enough for the difference.
-        share, x = exact.responsibilities(x, t), x.double().flatten(1)
+        share, x = exact.responsibilities(x, t), x.flatten(1)
         mean = share @ shrunk + (share @ gain)[:, None] * x
         square = shrunk.square().sum(1) + 2 * gain * (x @ shrunk.T) + gain**2 * x.square().sum(1, keepdim=True)
         apart = ((share * square).sum(1) - mean.square().sum(1)).clamp(min=0) / x.shape[1]
-        return a**2 / sigma2 * (share @ own + apart)
+        return share @ own + apart
 
     return torch.cat([rows(x) for x in xt.split(max(1, ROOM // len(means)))])
 
@@ -102,10 +109,10 @@ def excess_by_time(
     times, draws: as for floor_by_time; the grid is good to about a fiftieth of the excess.
     The network is asked in the dtype of the data's means, whatever that of the exact sums.
     """
-    denoise = model if hasattr(model, "schedule") else Denoiser(model, exact.schedule, predicts)
+    denoise = as_denoiser(model, exact.schedule, predicts)
     rows = []
     for t, x, weight in _places(exact, times, draws, generator, OF_NETWORK):
-        gap = denoise(x.to(exact.data.means.dtype), t).eps.double() - exact(x, t).eps
+        gap = in_float64(denoise(x.to(exact.data.means), t).eps).to(x.device) - exact(x, t).eps
         unknown, off = doubt(exact, x, t), gap.square().flatten(1).mean(1)
         floor, above = _mean(unknown, weight).value, _mean(off, weight).value
         ratio = above / floor
@@ -131,8 +138,9 @@ def exact_bound(exact: ExactDenoiser, variance: str = "beta") -> float:
     in one or two dimensions, as continuous values (bins=None). Above the entropy by what the Gaussian steps lose.
     """
     schedule, data = exact.schedule, exact.data
-    missed = schedule.sigma[1:] ** 2 * floor_by_time(exact, range(1, schedule.T + 1)).value  # E (x_0 − guess)²
-    square = (data.weights * (data.means.double().flatten(1).square().mean(1) + data.std**2)).sum()
+    places = _places(exact, range(1, schedule.T + 1), None, None)
+    missed = [_mean(_clean_variance(exact, x, t), weight).value for t, x, weight in places]  # E (x_0 − guess)²
+    square = (data.weights * (in_float64(data.means).cpu().flatten(1).square().mean(1) + data.std**2)).sum()
     end = 1 - schedule.alpha_bar[-1]
     nats = normal_kl(0.0, end, 0.0, torch.ones(())) + schedule.alpha_bar[-1] * square / 2
     one = torch.ones((), dtype=torch.float64)
@@ -154,7 +162,7 @@ def _places(exact: ExactDenoiser, times: Sequence[int], draws: int | None, gener
 
 def _grid(data: GaussianMixture, fineness: tuple[int, float] = OF_TRUTH) -> tuple[Tensor, Tensor]:
     """(n, d) nodes and (n,) weights: the trapezoidal rule, whose error falls exponentially for such densities."""
-    means, step = data.means.double().flatten(1), float(data.std.min()) / fineness[0]
+    means, step = in_float64(data.means).cpu().flatten(1), float(data.std.min()) / fineness[0]
     if means.shape[1] > 2:
         raise ValueError(
             f"a grid serves one or two dimensions, these data have {means.shape[1]}: ask for draws=10_000."
@@ -174,7 +182,7 @@ def _grid(data: GaussianMixture, fineness: tuple[int, float] = OF_TRUTH) -> tupl
 def _draw(data: GaussianMixture, draws: int, generator) -> tuple[Tensor, None]:
     if draws < 2:
         raise ValueError(f"draws must be 2 or more, or None for a grid, got {draws}.")
-    wide = GaussianMixture(data.means.double(), data.std, data.weights)
+    wide = GaussianMixture(in_float64(data.means), data.std, data.weights)
     return wide.sample(draws, generator), None
 
 

@@ -9,7 +9,7 @@ from matplotlib.colors import BoundaryNorm, LinearSegmentedColormap
 from matplotlib.ticker import LogLocator, NullFormatter
 from torch import Tensor
 
-from .denoisers import Denoiser, ExactDenoiser
+from .denoisers import AnyDenoiser, ExactDenoiser, as_denoiser
 from .plots import ACCENT, INK, MUTED, PAPER, SECOND, looks_of
 
 HEAT = LinearSegmentedColormap.from_list("heat", [PAPER, "#f6dfc8", "#e3a07c", ACCENT, "#7d2230"])
@@ -30,7 +30,7 @@ def show_noise_gaps(models: dict[str, Callable], exact: ExactDenoiser, times: Se
     size = (side * len(times) + 0.7, len(models) * side + 0.3)
     figure, axes = plt.subplots(len(models), len(times), figsize=size, squeeze=False)
     for row, (name, model) in zip(axes, models.items()):
-        denoise = model if hasattr(model, "schedule") else Denoiser(model, exact.schedule)
+        denoise = as_denoiser(model, exact.schedule)
         for axis, t in zip(row, times):
             gap, _ = _gap(denoise, exact, t, FINE, limit)
             length = gap.norm(dim=1).reshape(FINE, FINE).T
@@ -82,7 +82,7 @@ def show_null(null: Tensor, found: dict[str, float], p: float = 0.05, xlabel: st
 
 
 @torch.no_grad()
-def _gap(denoise: Callable, exact: ExactDenoiser, t: int, count: int, limit: float) -> tuple[Tensor, Tensor]:
+def _gap(denoise: AnyDenoiser, exact: ExactDenoiser, t: int, count: int, limit: float) -> tuple[Tensor, Tensor]:
     """(count², 2) learned minus optimal noise, and the points where."""
     axis = torch.linspace(-limit, limit, count)
     x = torch.cartesian_prod(axis, axis).to(exact.data.means.dtype)

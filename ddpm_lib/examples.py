@@ -4,9 +4,9 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from .denoisers import Denoiser, clip
+from .denoisers import Denoiser, as_denoiser, clip
 from .guidance import guide
 from .noising import add_noise, noise_like
 from .samplers import last, sample_ddim, sample_dpmpp
@@ -31,14 +31,21 @@ class LossExamples(NamedTuple):
 
 @torch.no_grad()
 def loss_examples(
-    model, schedule: Schedule, x0: Tensor, times: Sequence[int], *, label=None, predicts=None, generator=None
+    model: Callable,
+    schedule: Schedule,
+    x0: Tensor,
+    times: Sequence[int],
+    *,
+    label: Tensor | None = None,
+    predicts: str | None = None,
+    generator: torch.Generator | None = None,
 ) -> LossExamples:
     """The terms of L_simple (DDPM eq. 14) one by one: samples x0, (n, ...), at each of the times 1..T.
 
     model: a network, as for simple_loss, or a denoiser; label: (n,) integers or None. Every sample keeps one
     noise for all times, so that what changes from time to time is the time alone.
     """
-    denoise = model if hasattr(model, "schedule") else Denoiser(model, schedule, predicts, label)
+    denoise = as_denoiser(model, schedule, predicts, label)
     times, eps = [int(t) for t in times], noise_like(x0, generator)
     guesses = torch.stack([denoise(add_noise(schedule, x0, t, eps), t).eps for t in times])
     loss = (guesses - eps).square().flatten(2).mean(2)
@@ -73,7 +80,7 @@ class GuidedGrid(NamedTuple):
 
 @torch.no_grad()
 def guided_grid(
-    model,
+    model: nn.Module,
     schedule: Schedule,
     labels: Sequence[int],
     scales: Sequence[float],
@@ -85,6 +92,7 @@ def guided_grid(
 ) -> GuidedGrid:
     """Guided samples of a conditional network (Ho & Salimans 2022), by DPM-Solver++ in num_steps steps.
 
+    model: model(xt, t, label), label −1 or None for none; labels, scales, seeds: one or more of each.
     judge: a classifier, (batch, ...) → (batch, classes) logits, perhaps with .features. A seed is one starting
     noise, the same for every label and scale; it is drawn on the CPU. Network calls for an image: num_steps at
     the scales 0 and 1, twice as many at the others.
@@ -111,18 +119,30 @@ def guided_grid(
     return GuidedGrid(list(labels), [float(s) for s in scales], list(seeds), grid.cpu(), judged, spread)
 
 
-def guided_film(model, schedule: Schedule, label: int, scale: float = 2.0, columns: int = 9, seed: int = 0) -> Tensor:
-    """(2, columns, side, side) one sample of a network of grey pictures on its way: x_t above, the guess of x_0 below.
+def guided_film(
+    model: nn.Module,
+    schedule: Schedule,
+    label: int | Sequence[int],
+    scale: float = 2.0,
+    columns: int = 9,
+    seed: int = 0,
+    shape: tuple[int, int, int] = (1, 28, 28),
+) -> Tensor:
+    """One sample of a conditional network on its way: x_t above, the guess of x_0 below.
 
-    The way is DDIM in columns − 1 steps, even in t, clipped and guided (Ho & Salimans 2022).
+    shape: (channels, height, width) of the pictures. Returns (2, columns, height, width) for one channel, (2, columns,
+    channels, height, width) for more. The way is DDIM in columns − 1 steps, even in t, clipped and guided (Ho &
+    Salimans 2022). label: a number, or one for each attribute.
     """
+    if columns < 2:
+        raise ValueError(f"a film has 2 columns or more, start and end, got {columns}.")
     asked = guide(Denoiser(model, schedule, label=torch.tensor([label])), Denoiser(model, schedule), scale)
-    noise = torch.randn(1, 1, 28, 28, generator=torch.Generator().manual_seed(seed))
+    noise = torch.randn(1, *shape, generator=torch.Generator().manual_seed(seed))
     noise = noise.to(next(model.parameters()).device)
     steps = list(sample_ddim(clip(asked), schedule, noise, schedule.even_times(columns - 1)))
     guesses = [steps[1].x0_guess, *(step.x0_guess for step in steps[1:])]
-    rows = [torch.cat([step.x[:, 0] for step in steps]), torch.cat([x[:, 0] for x in guesses])]
-    return torch.stack(rows).clamp(-1, 1).cpu()
+    film = torch.stack([torch.cat([step.x for step in steps]), torch.cat(guesses)]).clamp(-1, 1).cpu()
+    return film.squeeze(2) if shape[0] == 1 else film
 
 
 def _mean_distance(rows: Tensor) -> Tensor:

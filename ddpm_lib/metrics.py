@@ -1,7 +1,7 @@
 """How close samples are to data.
 
-All take rows of features or points, (n, d): real first, generated second. A number means
-something only beside the same number for real against real.
+All take rows of features or points, (n, d), tensors or arrays, two or more: real first, generated second, and refuse
+what is not finite. A number means something only beside the same number for real against real.
 """
 
 import torch
@@ -64,21 +64,44 @@ def precision_recall(real: Tensor, generated: Tensor, k: int = 3) -> tuple[float
 def sliced_wasserstein(
     real: Tensor, generated: Tensor, directions: int = 200, generator: torch.Generator | None = None
 ) -> float:
-    """Mean over random directions of the 1-D Wasserstein-1 distance of the projections (Bonneel et al. 2015)."""
-    real, generated = _check(real, generated)
-    axes = torch.randn(real.shape[1], directions, dtype=torch.float64, generator=generator)
+    """Mean over random directions of the 1-D Wasserstein-1 distance of the projections (Bonneel et al. 2015).
+
+    Of the samples themselves this distance is exact: the area between the two step functions of their quantiles.
+    The directions are drawn where the generator lives.
+    """
+    real, generated = (samples.cpu() for samples in _check(real, generated))
+    if directions < 1:
+        raise ValueError(f"directions must be 1 or more, got {directions}.")
+    where = torch.device("cpu") if generator is None else generator.device
+    dtype = torch.float64 if where.type != "mps" else torch.float32
+    axes = torch.randn(real.shape[1], directions, dtype=dtype, generator=generator, device=where).cpu().double()
     axes = axes / axes.norm(dim=0)
-    grid = (torch.arange(1000, dtype=torch.float64) + 0.5) / 1000
-    quantiles = [(samples.cpu() @ axes).quantile(grid, dim=0) for samples in (real, generated)]
-    return float((quantiles[0] - quantiles[1]).abs().mean())
+    n, m = len(real), len(generated)
+    edges = torch.cat([torch.arange(1, n + 1).double() / n, torch.arange(m).double() / m]).sort().values
+    width, middle = edges.diff(), (edges[:-1] + edges[1:]) / 2
+    rows = [(middle * count).long().clamp(max=count - 1) for count in (n, m)]
+    total = 0.0
+    for some in axes.split(BLOCK // 4, dim=1):
+        a, b = ((samples @ some).sort(0).values[row] for samples, row in zip((real, generated), rows))
+        total += float((width @ (a - b).abs()).sum())
+    return total / axes.shape[1]
 
 
 def _check(real: Tensor, generated: Tensor) -> tuple[Tensor, Tensor]:
+    """Both as float64 tensors; ValueError unless they are rows of finite features, two or more of each kind."""
+    real, generated = torch.as_tensor(real), torch.as_tensor(generated)
     if real.ndim != 2 or generated.ndim != 2 or real.shape[1] != generated.shape[1]:
         raise ValueError(
             f"metrics compare rows of features, (n, d) with (m, d), got {tuple(real.shape)}"
             f" and {tuple(generated.shape)}; use .flatten(1) or a classifier's features."
         )
-    if real.device.type == "mps":  # it has no float64
+    if min(len(real), len(generated)) < 2:
+        raise ValueError(f"metrics need two samples or more of each kind, got {len(real)} and {len(generated)}.")
+    for name, samples in (("real", real), ("generated", generated)):
+        if not bool(samples.isfinite().all()):
+            count = int((~samples.isfinite()).any(1).sum())
+            raise ValueError(f"{count} of {len(samples)} {name} samples hold values that are not finite (NaN or inf).")
+    # Apple's MPS has no float64. Samples of two devices meet on the CPU.
+    if "mps" in (real.device.type, generated.device.type) or real.device != generated.device:
         real, generated = real.cpu(), generated.cpu()
     return real.double(), generated.double()

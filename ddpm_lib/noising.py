@@ -45,8 +45,12 @@ def step_variance(schedule: Schedule, t: int | Tensor, s: int | Tensor) -> Tenso
 
 def noise_like(x: Tensor, generator: torch.Generator | None = None) -> Tensor:
     """Standard normal noise with the shape, dtype and device of x, drawn where the generator lives."""
-    where = x.device if generator is None else generator.device
-    return torch.randn(x.shape, generator=generator, device=where, dtype=x.dtype).to(x.device)
+    return torch.randn(x.shape, generator=generator, device=home_of(generator, x.device), dtype=x.dtype).to(x.device)
+
+
+def home_of(generator: torch.Generator | None, otherwise: torch.device | str = "cpu") -> torch.device | str:
+    """Where to draw: on the generator's own device, which is the only one it can serve."""
+    return otherwise if generator is None else generator.device
 
 
 def _step_back(schedule: Schedule, t: int | Tensor, s: int | Tensor, like: Tensor):

@@ -9,7 +9,12 @@ from torch import nn
 
 
 class SimpleDiffusion:
-    """The forward process, the loss and the sampler of Ho et al. 2020."""
+    """The forward process, the loss and the sampler of Ho et al. 2020, for a network that predicts the noise.
+
+    The variance of a reverse step, sigma² in step_back, is the posterior's, beta_t (1 − alpha_bar_{t−1}) /
+    (1 − alpha_bar_t): one of the paper's two choices (section 3.2). For its CIFAR-10 samples the paper's own code took
+    the other, beta_t. In the rest of this library: sample_ddpm(…, variance="posterior") and "beta".
+    """
 
     def __init__(self, num_steps=1000, beta_start=1e-4, beta_end=0.02):
         self.num_steps = num_steps
@@ -61,7 +66,9 @@ class SimpleDiffusion:
 class SimpleNoisePredictor(nn.Module):
     """Three convolutions that are told the time: it learns, slowly, and shows what a U-Net is for.
 
-    Takes images (batch, channels, height, width) and t (batch,); returns the noise it sees.
+    Takes images (batch, channels, height, width) and t (batch,); returns the noise it sees. The time enters as one
+    bare number, t / 1000, which is a poor input: it hardly tells two neighbouring times apart. Good enough here, where
+    two linear layers see nothing else; the networks of models/ get sines and cosines of it (layers.time_features).
     """
 
     def __init__(self, channels=3, dim=64):
@@ -73,7 +80,8 @@ class SimpleNoisePredictor(nn.Module):
 
     def forward(self, xt, t):
         # The time goes in before the second convolution: added after the last, it could only tint the image.
-        time = self.time(t.float()[:, None] / 1000)[:, :, None, None]
+        time = (t.float() / 1000).to(xt.dtype)
+        time = self.time(time[:, None])[:, :, None, None]
         h = nn.functional.silu(self.first(xt) + time)
         h = nn.functional.silu(self.second(h))
         return self.last(h)

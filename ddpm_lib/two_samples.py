@@ -39,6 +39,7 @@ def energy_test(
     `permutations` times, and p = (1 + how many of these distances are as large) / (1 + permutations): never 0, and
     at most α with probability α where nothing differs (Phipson & Smyth 2010). Costs (n + m)² distances.
     """
+    a, b = torch.as_tensor(a), torch.as_tensor(b)
     if a.ndim != 2 or b.ndim != 2 or a.shape[1] != b.shape[1] or min(len(a), len(b)) < 2:
         raise ValueError(
             f"two samples are rows of points, (n, d) and (m, d), got {tuple(a.shape)} and {tuple(b.shape)}."
@@ -48,14 +49,15 @@ def energy_test(
         raise ValueError(
             f"the test compares every row with every other: {count:,} are too many, {MOST_ROWS:,} the most."
         )
-    both = torch.cat([a.double().cpu(), b.double().cpu()])
+    both = torch.cat([a.cpu().double(), b.cpu().double()])  # in this order: Apple's MPS has no float64
     if not both.isfinite().all():
         raise ValueError("a sample holds values that are not finite.")
     # +1/n for the rows of one sample, −1/m for those of the other: the energy distance is −signᵀ D sign.
     sign = torch.full((count, permutations + 1), -1 / len(b), dtype=torch.float64)
     sign[:n, 0] = 1 / n
+    where = "cpu" if generator is None else generator.device
     for column in range(1, permutations + 1):
-        sign[torch.randperm(count, generator=generator)[:n], column] = 1 / n
+        sign[torch.randperm(count, generator=generator, device=where)[:n].cpu(), column] = 1 / n
     found = -(sign * (torch.cdist(both, both, compute_mode="donot_use_mm_for_euclid_dist") @ sign)).sum(0)
     statistic, null = float(found[0]), found[1:]
     # Equal up to rounding is as large: with few rows, two deals are often the same.

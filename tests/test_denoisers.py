@@ -212,3 +212,34 @@ def test_weights_that_are_no_shares_are_refused(weights):
 def test_guidance_accepts_schedules_that_are_equal():
     says = lambda schedule: Denoiser(lambda x, t: x, schedule)  # noqa: E731
     assert guide(says(linear_schedule()), says(linear_schedule()), 2.0).scale == 2.0
+
+
+def test_a_mixture_of_whole_numbers_can_be_drawn():
+    mixture = GaussianMixture([[0, 0], [1, 1]], 0.1)
+    assert mixture.sample(5).dtype == torch.get_default_dtype()
+    assert ExactDenoiser(mixture, SCHEDULE)(torch.zeros(3, 2), 500).x0.shape == (3, 2)
+
+
+@pytest.mark.parametrize("std", [-0.1, float("nan"), [0.1, -0.2], [0.1, 0.2, 0.3]])
+def test_a_std_below_zero_or_of_another_length_is_refused(std):
+    with pytest.raises(ValueError, match="std must be one number ≥ 0, or 2 of them"):
+        GaussianMixture(torch.zeros(2, 2), std)
+
+
+def test_spikes_have_no_density_but_at_a_time_they_have():
+    spikes = GaussianMixture(torch.zeros(2, 2))
+    with pytest.raises(ValueError, match="std 0 have no density"):
+        spikes.log_density(torch.zeros(1, 2))
+    assert spikes.at(SCHEDULE, 1).log_density(torch.zeros(1, 2)).isfinite().all()
+
+
+@pytest.mark.parametrize("t", [-1, 1001, torch.tensor([1, 2])])
+def test_a_marginal_is_of_one_time_of_the_schedule(t):
+    with pytest.raises(ValueError, match="t must lie in 0..1000|of one time"):
+        GaussianMixture(torch.zeros(1, 2), 0.1).at(SCHEDULE, t)
+
+
+def test_no_points_at_all_are_denoised_to_none():
+    exact = ExactDenoiser(GaussianMixture(torch.zeros(1, 2), 0.1), SCHEDULE)
+    for t in (5, torch.zeros(0, dtype=torch.long)):
+        assert exact(torch.zeros(0, 2), t).x0.shape == (0, 2)

@@ -6,7 +6,9 @@ import pytest
 import torch
 
 from ddpm_lib import Denoiser, ExactDenoiser, GaussianMixture, bits_per_dim, linear_schedule, simple_loss, weighted_loss
+from ddpm_lib.exact import exact_bound
 from ddpm_lib.losses import bound_weight, loss_by_time, min_snr_weight, normal_kl
+from ddpm_lib.schedules import Schedule
 
 SCHEDULE = linear_schedule()
 X0 = torch.randn(8, 1, 4, 4, generator=torch.Generator().manual_seed(0)).clamp(-1, 1)
@@ -125,3 +127,53 @@ def test_other_refusals():
         simple_loss(lambda x, t: x[:, :, :2], SCHEDULE, X0)
     with pytest.raises(ValueError, match="variance must be"):
         bits_per_dim(Denoiser(lambda x, t: x, SCHEDULE), SCHEDULE, X0, variance="tiny", num_times=1)
+
+
+def test_weights_are_one_for_every_time():
+    weight = torch.ones(SCHEDULE.T)
+    with pytest.raises(ValueError, match=r"T \+ 1 = 1001 numbers"):
+        weighted_loss(lambda x, t: x, SCHEDULE, X0, weight, t=5)
+
+
+def test_the_losses_look_at_one_sample_and_tell_bytes_from_pictures(monkeypatch):
+    from ddpm_lib import losses
+
+    seen = []
+    monkeypatch.setattr(losses, "check_data", lambda x: seen.append(len(x)))
+    simple_loss(lambda x, t: x, SCHEDULE, X0)
+    assert seen == [1]
+    monkeypatch.undo()
+    with pytest.raises(ValueError, match="127.5"):
+        simple_loss(lambda x, t: x, SCHEDULE, 255 * X0.abs().clamp(min=0.1))
+    with pytest.raises(TypeError, match="float tensor"):
+        simple_loss(lambda x, t: x, SCHEDULE, X0.to(torch.uint8))
+
+
+def test_a_bound_of_another_schedule_is_refused():
+    denoise = Denoiser(lambda x, t: x, SCHEDULE)
+    with pytest.raises(ValueError, match="must share one schedule"):
+        bits_per_dim(denoise, linear_schedule(100), X0)
+
+
+def test_a_chain_of_one_step_has_a_bound():
+    one = linear_schedule(1, 0.5, 0.5)
+    exact = ExactDenoiser(GaussianMixture(torch.zeros(1, 2, dtype=torch.float64), 0.5), one)
+    x0 = exact.data.sample(2000, torch.Generator().manual_seed(0))
+    for variance in ("beta", "posterior"):
+        bits = bits_per_dim(exact, one, x0, variance=variance, bins=None, generator=torch.Generator().manual_seed(1))
+        assert bits.mean().item() == pytest.approx(exact_bound(exact, variance), abs=0.05)
+
+
+@pytest.mark.parametrize("wrong", [dict(bins=1), dict(num_times=0), dict(variance="large")])
+def test_bounds_of_nothing_are_refused(wrong):
+    denoise = Denoiser(lambda x, t: x, SCHEDULE)
+    with pytest.raises(ValueError, match="must be"):
+        bits_per_dim(denoise, SCHEDULE, X0, **wrong)
+
+
+def test_the_bound_of_a_schedule_that_ends_without_signal():
+    schedule = Schedule(torch.tensor([0.0, 0.1, 0.3, 0.6, 1.0]))
+    exact = ExactDenoiser(GaussianMixture(torch.full((1, 2), 0.5, dtype=torch.float64), 0.5), schedule)
+    x0 = exact.data.sample(4000, torch.Generator().manual_seed(0))
+    bits = bits_per_dim(exact, schedule, x0, bins=None, generator=torch.Generator().manual_seed(1)).mean().item()
+    assert bits == pytest.approx(exact_bound(exact), abs=0.05)

@@ -3,6 +3,7 @@
 import ast
 
 import pytest
+import yaml
 
 from tools import mutants as tester
 from tools.mutation_worker import Worker
@@ -111,11 +112,27 @@ def test_nine_in_ten_mutants_are_killed():
     assert found["raw"] >= 0.9, tester.report(tester.stored_results())
 
 
-@pytest.mark.parametrize("name", tester.TESTS)
-def test_the_stored_score_is_of_the_present_file(name):
-    text, stored = tester.source(name), tester.stored_results()["files"][name]
-    assert stored["sha256"] == tester.fingerprint(text), f"run python -m tools.mutants {name}"
-    assert len(stored["mutants"]) == len(list(mutants(text)))
+def test_the_stored_score_says_of_which_files_it_is():
+    """Of every file there is one; whether it is of the present file is told, and renewed every night."""
+    stored = tester.stored_results()
+    assert list(stored["files"]) == list(tester.TESTS)
+    told = tester.report(stored).splitlines()
+    for name, file in stored["files"].items():
+        line = next(line for line in told if line.split()[0] == name)
+        assert len(file["sha256"]) == 16 and len(file["mutants"]) > 5
+        present = file["sha256"] == tester.fingerprint(tester.source(name))
+        assert ("of an older file" in line) == (not present)
+        if present:
+            assert len(file["mutants"]) == len(list(mutants(tester.source(name))))
+
+
+def test_a_nightly_job_tries_the_mutants_again():
+    workflow = yaml.safe_load((tester.ROOT / ".github/workflows/nightly.yml").read_text())
+    assert workflow[True]["schedule"], "YAML reads the key `on` as true"
+    steps = workflow["jobs"]["mutants"]["steps"]
+    run = " ".join(step.get("run", "") for step in steps)
+    assert "python -m tools.mutants" in run and "pytest tests/test_mutants.py" in run
+    assert any("upload-artifact" in step.get("uses", "") for step in steps), "so that its score can be stored"
 
 
 def test_every_survivor_has_its_reason_and_no_reason_is_left_over():

@@ -124,3 +124,16 @@ def test_noise_like_takes_shape_and_dtype_of_the_data_and_chance_from_the_genera
     assert torch.equal(noise_like(x, torch.Generator().manual_seed(1)), expected)
     torch.manual_seed(4)
     assert torch.equal(noise_like(x), torch.randn(3, 5, dtype=torch.float64, generator=torch.manual_seed(4)))
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
+def test_noised_data_have_the_dtype_of_the_data_whatever_that_of_the_noise(dtype):
+    x0 = torch.randn(3, 2).to(dtype)
+    assert add_noise(SCHEDULE, x0, 500, torch.randn(3, 2)).dtype == dtype
+
+
+def test_bytes_are_refused_and_not_rounded_to_nothing():
+    image = torch.full((1, 1, 2, 2), 200, dtype=torch.uint8)
+    for go in (lambda: add_noise(SCHEDULE, image, 500, image), lambda: posterior(SCHEDULE, image, image, 500)):
+        with pytest.raises(TypeError, match="127.5"):
+            go()

@@ -67,7 +67,8 @@ def test_ddpm_whole_chain(variance, theirs, clipped):
     chain = their_chain(scheduler, SCHEDULE.even_times(1000), generator=torch.Generator().manual_seed(4))
     denoise = Denoiser(network, SCHEDULE)
     denoise = ddpm_lib.clip(denoise) if clipped else denoise
-    ours = trajectory(sample_ddpm(denoise, SCHEDULE, START, variance=variance, generator=torch.Generator().manual_seed(4)))
+    generator = torch.Generator().manual_seed(4)
+    ours = trajectory(sample_ddpm(denoise, SCHEDULE, START, variance=variance, generator=generator))
     torch.testing.assert_close(ours, chain, rtol=1e-5, atol=1e-5 * float(chain.abs().max()))
 
 

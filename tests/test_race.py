@@ -56,7 +56,7 @@ def _run(monkeypatch, name, data, sampler, calls, grid, eta=0.0):
 def test_the_race_is_the_librarys(monkeypatch, tmp_path):
     rows = dict(race().sets)
     sets = {name: mixture(row) for name, row in rows.items()}
-    points = {n: m.sample(400, torch.Generator().manual_seed(1)) for n, m in sets.items()}
+    points = {n: m.sample(500, torch.Generator().manual_seed(1)) for n, m in sets.items()}
     noise = POOL[:500].reshape(250, 2)
     data = {
         "beta": SCHEDULE.beta.tolist(),

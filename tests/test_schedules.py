@@ -68,7 +68,9 @@ def test_bad_times_are_refused(t, error, says):
         schedule.at(schedule.beta, t, torch.zeros(4, 2))
 
 
-@pytest.mark.parametrize("beta", [[0.1, 0.2], [0.0], [0.0, 1.0, 0.5], [0.0, 1.1], [0.0, -0.1], [[0.0, 0.1]], [0.0, float("nan")]])
+@pytest.mark.parametrize(
+    "beta", [[0.1, 0.2], [0.0], [0.0, 1.0, 0.5], [0.0, 1.1], [0.0, -0.1], [[0.0, 0.1]], [0.0, float("nan")]]
+)
 def test_bad_betas_are_refused(beta):
     with pytest.raises(ValueError, match="beta"):
         Schedule(torch.tensor(beta))
@@ -157,3 +159,49 @@ def test_times_that_meet_are_pushed_apart_by_one():
     met = [i for i in range(1, n) if nearest[i] >= times[i - 1]]
     assert met and all(times[i] == times[i - 1] - 1 for i in met)
     assert all(times[i] == max(nearest[i], n - i) for i in range(n) if i not in met)
+
+
+def test_a_schedule_keeps_its_own_numbers():
+    beta = torch.tensor([0.0, 0.1, 0.2], dtype=torch.float64)
+    schedule = Schedule(beta)
+    beta[1] = 0.4
+    assert schedule.beta.tolist() == [0.0, 0.1, 0.2] and schedule.alpha_bar[1] == 0.9
+
+
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.int64, torch.bool])
+def test_rates_are_refused_for_data_that_cannot_hold_them(dtype):
+    image = torch.full((2, 1, 4, 4), 200).to(dtype)
+    with pytest.raises(TypeError, match="cannot hold a rate.*127.5"):
+        linear_schedule().at(linear_schedule().signal_rate, 500, image)
+
+
+@pytest.mark.parametrize("kind", [torch.uint8, torch.uint16, torch.uint32, torch.int8, torch.int16])
+def test_times_of_every_whole_kind_are_taken(kind):
+    t = torch.tensor([3, 100]).to(kind)
+    assert linear_schedule().check_times(t).tolist() == [3, 100]
+
+
+def test_a_table_has_a_number_for_every_time():
+    schedule = linear_schedule(10)
+    for length in (10, 12):
+        with pytest.raises(ValueError, match=r"T \+ 1 = 11 numbers"):
+            schedule.at(torch.ones(length), 3, torch.zeros(2, 2))
+
+
+def test_betas_that_leave_nothing_long_before_the_end_are_refused():
+    with pytest.raises(ValueError, match="nothing is left of the data from t = 108 on"):
+        Schedule(torch.tensor([0.0] + [0.999] * 200, dtype=torch.float64))
+
+
+def test_a_schedule_may_end_without_signal():
+    last = Schedule(torch.tensor([0.0, 0.5, 0.9, 1.0]))
+    assert last.ends_in_pure_noise and last.sigma[-1] == torch.inf and last.snr[-1] == 0
+    for n in (1, 2, 3):
+        for grid in (last.even_times(n), last.karras_times(n), last.logsnr_times(n)):
+            assert grid[0] == 3 and grid[-1] == 0 and len(set(grid)) == n + 1 and grid == sorted(grid, reverse=True)
+    assert Schedule(torch.tensor([0.0, 1.0])).karras_times(1) == [1, 0]
+
+
+def test_grids_begin_at_T_also_where_nothing_is_added_at_the_end():
+    still = Schedule(torch.tensor([0.0, 0.1, 0.2, 0.0, 0.0]))
+    assert still.karras_times(2)[0] == still.logsnr_times(2)[0] == 4

@@ -7,7 +7,8 @@
 
 A mutant is killed when an ordinary test fails, or when the tests do not end. What was found is in tests/mutants.json;
 tools/mutants_survivors.json says of each survivor why it may live. The raw score counts all mutants; the other one
-leaves out those that are equivalent: no test could tell them from the original.
+leaves out those that are equivalent: no test could tell them from the original. The stored score may be of an older
+file: then the report says so, and the nightly job (.github/workflows/nightly.yml) has the one of the present file.
 """
 
 import argparse

@@ -18,9 +18,8 @@ def features(judge: nn.Module | Callable, images: Tensor) -> Tensor:
 @torch.no_grad()
 def agreement(judge: nn.Module, images: Tensor, labels: Tensor) -> float:
     """Share of images in which the judge sees the label that was asked for. labels: (n,) classes of the judge."""
-    return (
-        torch.cat([judge(x).argmax(1) for x in images.split(500)]).eq(labels.to(images.device)).double().mean().item()
-    )
+    seen = torch.cat([judge(x).argmax(1) for x in images.split(500)])
+    return seen.eq(labels.to(images.device)).cpu().double().mean().item()  # on the CPU: Apple's MPS has no float64
 
 
 @torch.no_grad()
@@ -33,7 +32,7 @@ def agreements(kind: Judge, judge: nn.Module, images: Tensor, labels: Tensor) ->
     found = {"agreement": agreement(judge, images, classes)}
     if len(kind.attributes) > 1:
         seen = kind.split(torch.cat([judge(x).argmax(1) for x in images.split(500)]))
-        right = (seen == kind.split(classes)).double().mean(0).tolist()
+        right = (seen == kind.split(classes)).cpu().double().mean(0).tolist()
         found |= {f"agreement_{name}": share for name, share in zip(kind.attributes, right)}
     return found
 

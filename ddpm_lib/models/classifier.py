@@ -1,11 +1,17 @@
 """Small classifiers of images: judges that never saw a generated image, and sources of features."""
 
+import math
+
 import torch
 from torch import Tensor, nn
 
 
 class Classifier(nn.Module):
     """Convolutions, each with a group norm and a GELU, then two linear layers.
+
+    The norms have as many groups as the first convolution has channels, or the largest number that divides both. One
+    channel a group, which makes a denoiser blind to its time (layers.GroupNorm), takes nothing away here: no time and
+    no label is added to the features.
 
     channels, side: of the images; widths, strides: of the convolutions, one after the other; features: numbers that
     describe an image, before the last layer. Takes (batch, channels, side, side) in [−1, 1], gives
@@ -27,7 +33,8 @@ class Classifier(nn.Module):
         self.shape = (channels, side, side)
         layers, before = [], channels
         for width, stride in zip(widths, strides, strict=True):
-            layers += [nn.Conv2d(before, width, 3, stride, padding=1), nn.GroupNorm(widths[0], width), nn.GELU()]
+            norm = nn.GroupNorm(math.gcd(widths[0], width), width)
+            layers += [nn.Conv2d(before, width, 3, stride, padding=1), norm, nn.GELU()]
             before, side = width, -(-side // stride)
         self.body = nn.Sequential(*layers, nn.Flatten(), nn.Linear(before * side**2, features), nn.GELU())
         self.dropout = nn.Dropout(0.3)

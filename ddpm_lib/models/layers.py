@@ -7,16 +7,19 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 
-def time_features(t: Tensor, dim: int, max_period: float = 10_000.0) -> Tensor:
-    """Sines and cosines of t at dim / 2 frequencies (Vaswani et al. 2017, section 3.5). t: (batch,) → (batch, dim)."""
-    half = dim // 2
-    frequencies = torch.exp(-math.log(max_period) * torch.arange(half, device=t.device) / max(half - 1, 1))
-    angles = t.float()[:, None] * frequencies
-    return F.pad(torch.cat([angles.sin(), angles.cos()], dim=1), (0, dim % 2))
+def time_features(t: Tensor, dim: int, max_period: float = 10_000.0, dtype: torch.dtype = torch.float32) -> Tensor:
+    """Sines and cosines of t at dim / 2 frequencies (Vaswani et al. 2017, section 3.5). t: (batch,) → (batch, dim).
+
+    dtype: of the result. The angles, up to T, are taken in float32 at least: half precision cannot tell 999 from 1000.
+    """
+    half, wide = dim // 2, torch.promote_types(dtype, torch.float32)
+    steps = torch.arange(half, device=t.device, dtype=wide) / max(half - 1, 1)
+    angles = t.to(wide)[:, None] * torch.exp(-math.log(max_period) * steps)
+    return F.pad(torch.cat([angles.sin(), angles.cos()], dim=1), (0, dim % 2)).to(dtype)
 
 
 class GroupNorm(nn.GroupNorm):
-    """GroupNorm of up to 32 groups with statistics in float32, also where the features are bf16.
+    """GroupNorm of up to 32 groups with statistics in float32 at least, also where the features are bf16.
 
     A group has three channels or more. With one alone it would be instance normalization, which subtracts
     each channel's mean, and with it everything that the time embedding has just added.
@@ -34,9 +37,9 @@ class GroupNorm(nn.GroupNorm):
             # only features that lie channel by channel: with channels_last it is several times slower.
             if x.dtype == torch.bfloat16 and x.device.type == "cpu" and x.is_contiguous():
                 return F.group_norm(x, self.num_groups, self.weight.float(), self.bias.float(), self.eps)
-            return F.group_norm(x.float(), self.num_groups, self.weight.float(), self.bias.float(), self.eps).type(
-                x.dtype
-            )
+            wide = torch.promote_types(x.dtype, torch.float32)
+            weight, bias = self.weight.to(wide), self.bias.to(wide)
+            return F.group_norm(x.to(wide), self.num_groups, weight, bias, self.eps).type(x.dtype)
 
 
 def zeroed(module: nn.Module) -> nn.Module:

@@ -28,7 +28,7 @@ class MLP(nn.Module):
         """xt: (batch, dim), t: (batch,) → (batch, dim)."""
         if xt.ndim != 2 or xt.shape[1] != self.dim:
             raise ValueError(f"this network takes points of shape (batch, {self.dim}), got {tuple(xt.shape)}.")
-        time = time_features(t * (1000 / self.T), 32, max_period=1000.0)
+        time = time_features(t * (1000 / self.T), 32, max_period=1000.0, dtype=xt.dtype)
         return self.layers(torch.cat([self.see(xt), time], dim=1))
 
 
@@ -59,5 +59,5 @@ def fine_features(x: Tensor) -> Tensor:
 
     A network on bare coordinates learns what changes slowly first, and fine structure very late (Tancik et al. 2020).
     """
-    angles = (torch.pi / 2) * x[:, :, None] * torch.tensor([1.0, 2.0, 4.0], device=x.device)
+    angles = (torch.pi / 2) * x[:, :, None] * torch.tensor([1.0, 2.0, 4.0], device=x.device, dtype=x.dtype)
     return torch.cat([x, angles.sin().flatten(1), angles.cos().flatten(1)], dim=1)

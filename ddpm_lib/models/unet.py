@@ -48,6 +48,10 @@ class UNet(nn.Module):
         self.time = nn.Sequential(nn.Linear(dim, emb), nn.SiLU(), nn.Linear(emb, emb))
         # One row more than an attribute has labels: its last stands for "no label" (classifier-free guidance).
         self.label = nn.Embedding(sum(n + 1 for n in self.num_classes), emb) if num_classes else None
+        # Beside the weights, so that no step waits for them; not stored, since num_classes says the same.
+        sizes = torch.tensor(self.num_classes)
+        self.register_buffer("sizes", sizes, persistent=False)
+        self.register_buffer("first_row", (sizes + 1).cumsum(0) - sizes - 1, persistent=False)
 
         def block(ins: int, outs: int, attend: bool) -> nn.ModuleList:
             return nn.ModuleList(
@@ -84,7 +88,8 @@ class UNet(nn.Module):
         label: (batch,) integers, or (batch, attributes); −1, or None for all, means no label.
         """
         self._check(xt, t)
-        emb = F.silu(self.time(time_features(t, self.dim)) + self._embed_label(label, xt))
+        features = time_features(t, self.dim, dtype=self.time[0].weight.dtype)
+        emb = F.silu(self.time(features) + self._embed_label(label, xt))
         h = self.first(F.pixel_unshuffle(xt, self.patch))
         skips = [h]
         for layer in self.down:
@@ -104,28 +109,43 @@ class UNet(nn.Module):
                 h = attention(res(torch.cat([h, skips.pop()], dim=1), emb))
         return F.pixel_shuffle(self.last(F.silu(self.norm(h))), self.patch)
 
-    def _embed_label(self, label: Tensor | None, xt: Tensor) -> Tensor | float:
-        if self.label is None:
-            if label is not None:
-                raise ValueError("this network was built without labels; build it with num_classes=….")
-            return 0.0
-        sizes = torch.tensor(self.num_classes, device=xt.device)
-        batch = xt.shape[0]  # len(xt) would become a constant of an exported graph
+    def check_label(self, label: Tensor | None) -> None:
+        """ValueError, or TypeError, for labels that this network does not know. On a GPU it waits for them."""
         if label is None:
-            label = torch.full((batch, len(sizes)), -1, device=xt.device)
-        label = torch.as_tensor(label, device=xt.device).long()
-        if label.ndim == 1 and len(sizes) == 1:
-            label = label[:, None]
-        if label.shape != (batch, len(sizes)):
-            wanted = "one number" if len(sizes) == 1 else f"{len(sizes)} numbers"
-            raise ValueError(f"label must be {wanted} per image, {batch} in all, got shape {tuple(label.shape)}.")
-        if not torch.compiler.is_compiling() and bool(((label < -1) | (label >= sizes)).any()):
+            return
+        if self.label is None:
+            raise ValueError("this network was built without labels; build it with num_classes=….")
+        label = torch.as_tensor(label)
+        if label.is_floating_point() or label.is_complex() or label.dtype == torch.bool:
+            raise TypeError(f"labels are integers, got {label.dtype}; use label.long().")
+        sizes = self.sizes.to(label.device)
+        if bool(((label < -1) | (label >= sizes)).any()):
             ranges = " and ".join(f"0..{n - 1}" for n in self.num_classes)
             raise ValueError(
                 f"labels must lie in {ranges} (or −1 for none), got {int(label.min())}..{int(label.max())}."
             )
-        first_row = torch.cumsum(sizes + 1, 0) - sizes - 1
-        return self.label(torch.where(label < 0, sizes, label) + first_row).sum(1)
+
+    def _embed_label(self, label: Tensor | None, xt: Tensor) -> Tensor | float:
+        if self.label is None:
+            self.check_label(label)
+            return 0.0
+        batch, count = xt.shape[0], len(self.num_classes)  # len(xt) would become a constant of an exported graph
+        if label is None:
+            label = torch.full((batch, count), -1, device=xt.device)
+        label = torch.as_tensor(label, device=xt.device)
+        if label.ndim == 1 and count == 1:
+            label = label[:, None]
+        if label.shape != (batch, count):
+            wanted = "one number" if count == 1 else f"{count} numbers"
+            raise ValueError(f"label must be {wanted} per image, {batch} in all, got shape {tuple(label.shape)}.")
+        # On a GPU the check would hold up every step, and a compiled network cannot make it. There a label that
+        # does not exist asks for a row that does not exist, which torch refuses, and never for another attribute's.
+        if label.device.type == "cpu" and not torch.compiler.is_compiling():
+            self.check_label(label)
+        label = label.long()
+        known = (label >= -1) & (label < self.sizes)
+        row = torch.where(label < 0, self.sizes, label) + self.first_row
+        return self.label(torch.where(known, row, self.label.num_embeddings)).sum(1)
 
     def _check(self, xt: Tensor, t: Tensor) -> None:
         if xt.ndim != 4 or xt.shape[1] != self.channels:
@@ -135,8 +155,13 @@ class UNet(nn.Module):
         height, width = xt.shape[2:]
         if height % self.side_multiple or width % self.side_multiple:
             raise ValueError(
-                f"height and width must be divisible by {self.side_multiple} (the side is halved"
-                f" {self.side_multiple.bit_length() - 1} times), got {height} × {width}; resize or pad the images."
+                f"height and width must be divisible by {self.side_multiple} ({self._shrinks()}), got"
+                f" {height} × {width}; resize or pad the images."
             )
         if t.shape != (xt.shape[0],):
             raise ValueError(f"t must have one entry per image, shape ({len(xt)},), got {tuple(t.shape)}.")
+
+    def _shrinks(self) -> str:
+        halvings = (self.side_multiple // self.patch).bit_length() - 1
+        told = [f"the side is halved {halvings} times"] if halvings else []
+        return " and ".join(([f"{self.patch} × {self.patch} pixels enter as one"] if self.patch > 1 else []) + told)

@@ -65,7 +65,10 @@ def vae_nats(coded: Coded, x: Tensor, log_var: Tensor) -> tuple[Tensor, Tensor]:
 
     Kingma & Welling 2014, eq. 10 and appendix B. log_var: of the decoder's Gaussian. Their sum bounds −log p(x).
     """
-    error = (coded.decoded - x).square().flatten(1)
+    # Sums over all numbers of a picture: float32 at least.
+    wide = torch.promote_types(x.dtype, torch.float32)
+    (mean, spread, decoded), log_var = (part.to(wide) for part in coded), log_var.to(wide)
+    error = (decoded - x.to(wide)).square().flatten(1)
     open_ = 0.5 * (error / log_var.exp() + log_var + math.log(2 * math.pi)).sum(1)
-    divergence = 0.5 * (coded.mean.square() + coded.log_var.exp() - 1 - coded.log_var).sum(1)
+    divergence = 0.5 * (mean.square() + spread.exp() - 1 - spread).sum(1)
     return open_, divergence

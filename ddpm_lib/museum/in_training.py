@@ -90,8 +90,8 @@ TRAINING = (
         name="last-time-never-trained",
         title="The time that is never trained",
         file="losses.py",
-        before="t = torch.randint(1, schedule.T + 1, (len(x0),), generator=generator)",
-        after="t = torch.randint(1, schedule.T, (len(x0),), generator=generator)",
+        before="t = torch.randint(1, schedule.T + 1, (len(x0),), generator=generator,",
+        after="t = torch.randint(1, schedule.T, (len(x0),), generator=generator,",
         tests=("tests/test_losses.py::test_times_are_drawn_from_1_to_T",),
         sources=(
             Source(
