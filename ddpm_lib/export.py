@@ -6,6 +6,7 @@ reader loads half as much. The file says which weights it was made from.
 
 import argparse
 import hashlib
+import inspect
 import json
 from pathlib import Path
 
@@ -33,7 +34,8 @@ class _ForThePage(nn.Module):
 def export(name: str, folder: Path = WEIGHTS) -> Path:
     """Write NAME.onnx into folder from the weights that ship: inputs xt (batch, 1, 28, 28), t and label (batch,).
 
-    Raises ValueError where NAME has no labels or does not ship, ImportError without onnx and onnxscript.
+    Raises ValueError where NAME has no labels or does not ship, ImportError without onnx and onnxscript, or with a
+    torch older than the exporter that this needs.
     """
     model, schedule = load_pretrained(name)
     if not isinstance(model, UNet) or model.label is None or len(model.num_classes) != 1:
@@ -43,6 +45,8 @@ def export(name: str, folder: Path = WEIGHTS) -> Path:
         import onnxscript  # noqa: F401 (torch's exporter needs it)
     except ImportError as error:
         raise ImportError("the export needs onnx and onnxscript: pip install 'ddpm_lib[export]'.") from error
+    if "dynamic_shapes" not in inspect.signature(torch.onnx.export).parameters:
+        raise ImportError(f"the export needs a newer torch than {torch.__version__}: pip install --upgrade torch.")
     side = 7 * model.side_multiple
     example = torch.zeros(2, model.channels, side, side), torch.tensor([1, schedule.T]), torch.tensor([0, -1])
     batch = torch.export.Dim("batch", min=1, max=1024)

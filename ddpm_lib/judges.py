@@ -18,6 +18,7 @@ from .data import faces_and_flags, load_cifar10, load_digits, load_emoji, load_f
 from .models import Classifier, DigitClassifier
 from .models.classifier import train_classifier
 from .runtime import device, provenance
+from .seeding import drawn_from
 
 
 @dataclass(frozen=True)
@@ -84,8 +85,8 @@ def run_classifier(name: str, out: Path, root: str | None = None, num_epochs: in
     num_epochs = num_epochs or judge.num_epochs
     images, labels = judge.data(root, True)
     started, path = time.time(), Path(out) / f"{judge.name}-classifier.safetensors"
-    torch.manual_seed(0)
-    model = judge.model().to(device())
+    with drawn_from(0):
+        model = judge.model().to(device())
     steps = train_classifier(model, images, judge.join(labels), num_epochs, flip=judge.flip, shift=judge.shift)
     for epoch, loss in steps:
         print(f"epoch {epoch} of {num_epochs}: loss {loss:.4f}, {time.time() - started:.0f} s", flush=True)

@@ -30,11 +30,11 @@ def drawn_from(seed: int, device: torch.device | str = "cpu") -> Iterator[None]:
                 there.set_rng_state(before, *place)
 
 
-def own_randomness(seed: int, step: int, state) -> AbstractContextManager:
+def own_randomness(
+    seed: int, step: int, device: torch.device | str = "cpu", process: int = 0
+) -> AbstractContextManager:
     """Draw everything within from a seed made of (seed, step, process); what is drawn outside goes on undisturbed.
 
-    So a step can be taken again, after a stop, without a memory of all that was drawn before it. state: accelerate's
-    PartialState, or anything with its .device and .process_index.
+    So a step can be taken again, after a stop, without a memory of all that was drawn before it.
     """
-    number = random.Random(f"{seed} {step} {state.process_index}").getrandbits(32)
-    return drawn_from(number, state.device)
+    return drawn_from(random.Random(f"{seed} {step} {process}").getrandbits(32), device)

@@ -100,7 +100,7 @@ def train(
             group["lr"] = lr * (lr_scale(step) if lr_scale else 1.0)
         adam.zero_grad()
         value = 0.0
-        with own_randomness(seed, step, state):
+        with own_randomness(seed, step, device, state.process_index):
             labels = [drop_some(label, label_dropout) for label in labels]
             with told_of_dropped_labels(labels):
                 for x, *y in zip(*(part.chunk(accumulate) for part in [x0, *labels])):

@@ -19,6 +19,7 @@ from .data.sheets import VENDORS
 from .models import Classifier
 from .models.classifier import jitter
 from .runtime import device, provenance
+from .seeding import drawn_from, own_randomness
 
 
 def numbers_of(emoji: list[Emoji]) -> tuple[Tensor, list[str]]:
@@ -38,21 +39,21 @@ def train_word_judge(
 ) -> Iterator[tuple[int, float]]:
     """Train on moved, blurred and noisy copies, to see what is drawn and not how cleanly; yields (epoch, mean loss)."""
     generator = torch.Generator().manual_seed(0)
-    torch.manual_seed(0)  # dropout
     where, model = next(model.parameters()).device, model.train()
     batches = len(images) // batch_size
     optimiser = torch.optim.AdamW(model.parameters(), lr=lr, weight_decay=0.02)
     rates = torch.optim.lr_scheduler.OneCycleLR(optimiser, lr, total_steps=num_epochs * batches)
     for epoch in range(num_epochs):
         total = 0.0
-        for batch in torch.randperm(len(images), generator=generator)[: batches * batch_size].split(batch_size):
-            x = worn(jitter(images[batch], 4, False, generator), generator).to(where)
-            loss = two_answers(model(x), numbers[batch].to(where))
-            optimiser.zero_grad()
-            loss.backward()
-            optimiser.step()
-            rates.step()
-            total += loss.item() / batches
+        with own_randomness(0, epoch, where):  # dropout
+            for batch in torch.randperm(len(images), generator=generator)[: batches * batch_size].split(batch_size):
+                x = worn(jitter(images[batch], 4, False, generator), generator).to(where)
+                loss = two_answers(model(x), numbers[batch].to(where))
+                optimiser.zero_grad()
+                loss.backward()
+                optimiser.step()
+                rates.step()
+                total += loss.item() / batches
         yield epoch + 1, total
 
 
@@ -117,8 +118,8 @@ def run_word_judge(
     emoji, started = known + unseen, time.time()
     numbers, names = numbers_of(emoji)
     images, seen = pictures_of(emoji, root), torch.arange(len(emoji)) < len(known)
-    torch.manual_seed(0)
-    model = word_classifier(len(names)).to(device())
+    with drawn_from(0):
+        model = word_classifier(len(names)).to(device())
     for epoch, loss in train_word_judge(model, images[seen], numbers[seen], num_epochs):
         print(f"epoch {epoch} of {num_epochs}: loss {loss:.4f}, {time.time() - started:.0f} s", flush=True)
     facts = {

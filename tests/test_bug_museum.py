@@ -9,6 +9,7 @@ import torch
 import ddpm_lib
 from ddpm_lib import museum
 from ddpm_lib.museum import EXHIBITS, RIGHT, trials
+from ddpm_lib.museum.__main__ import main
 from tools.mutation_worker import Worker
 
 
@@ -113,3 +114,10 @@ def test_a_listing_in_the_page(monkeypatch):
     monkeypatch.setattr("IPython.display.display", lambda item: shown.append(item.data))
     museum.show_exhibit("no-clamp")
     assert shown[0].startswith("```diff\n# ddpm_lib/denoisers.py\n- x0 = ") and "#47](https://github.com" in shown[0]
+
+
+def test_a_name_that_no_exhibit_has_is_told_the_names(capsys):
+    with pytest.raises(SystemExit) as end:
+        main(["nope"])
+    said = capsys.readouterr().err
+    assert end.value.code == 2 and "no exhibit is called nope" in said and "no-clamp" in said

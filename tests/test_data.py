@@ -26,6 +26,11 @@ def test_offline_digits(capsys):
     assert "5,000" in capsys.readouterr().out
 
 
+def test_training_images_are_not_handed_out_as_a_test_set():
+    with pytest.raises(ValueError, match="training images of MNIST.*load_digits\\('mnist', train=False\\)"):
+        data.load_digits(train=False)
+
+
 def test_digits_with_a_border():
     images, _ = data.load_digits(side=32)
     assert images.shape[-2:] == (32, 32) and bool((images[:, :, :2] == -1).all())

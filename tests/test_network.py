@@ -33,6 +33,15 @@ def test_it_is_small_and_takes_any_number_of_pictures(shipped):
     assert shapes == {"xt": ["batch", 1, 28, 28], "t": ["batch"], "label": ["batch"]}
 
 
+def test_a_torch_without_the_exporter_is_told_so(monkeypatch, tmp_path):
+    def older(model, arguments, f=None, dynamo=False):
+        raise AssertionError("not to be called")
+
+    monkeypatch.setattr(torch.onnx, "export", older)
+    with pytest.raises(ImportError, match="newer torch than"):
+        export("digits", tmp_path)
+
+
 def test_its_weights_are_those_of_the_model_to_the_bit(shipped):
     model, _ = load_pretrained("digits")
     theirs = {w.name.removesuffix(".half").removeprefix("model."): onnx.numpy_helper.to_array(w)
@@ -40,7 +49,7 @@ def test_its_weights_are_those_of_the_model_to_the_bit(shipped):
     found = 0
     for name, weight in model.named_parameters():
         if name in theirs and theirs[name].shape == tuple(weight.shape):
-            assert np.array_equal(theirs[name].astype("float32"), weight.numpy()), name
+            assert np.array_equal(theirs[name].astype("float32"), weight.detach().numpy()), name
             found += weight.numel()
     assert found > 0.9 * sum(w.numel() for w in model.parameters())
 

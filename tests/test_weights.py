@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+import os
+from pathlib import Path
 
 import pytest
 import torch
@@ -18,9 +20,33 @@ def judge():
     return load_pretrained("digits-classifier")[0]
 
 
-def test_the_judge_knows_real_digits(judge):
+def test_the_judge_knows_the_digits_it_learned(judge):
+    """The 5,000 are training images of MNIST, as the judge's are: this says that its weights are whole, and no more."""
     images, labels = load_digits()
     assert agreement(judge, images, labels) > 0.99
+
+
+DATA = Path(os.environ.get("DDPM_DATA") or Path.home() / ".cache" / "ddpm_lib")
+
+
+@pytest.mark.skipif(not (DATA / "MNIST" / "raw").is_dir(), reason="MNIST's test set is not in $DDPM_DATA")
+def test_the_judge_knows_digits_it_never_saw(judge):
+    images, labels = load_digits("mnist", DATA, train=False)
+    assert len(images) == 10_000 and agreement(judge, images, labels) > 0.99
+    stored = read_header(WEIGHTS / "digits-classifier.safetensors")["card"]["test_accuracy"]
+    assert agreement(judge, images, labels) == pytest.approx(stored, abs=2e-4)
+
+
+def test_the_number_of_threads_is_given_back_whatever_happens(monkeypatch):
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        monkeypatch.setattr("ddpm_lib.evaluate.parts.sample_images", lambda *how: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            seconds_per_image(None, None, None, (1, 1, 28, 28))
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
 
 
 def test_digits_are_what_was_asked_for(judge):

@@ -78,7 +78,7 @@ def quality(name: str) -> list[str]:
     path = WEIGHTS / f"{name}.json"
     if not path.exists():
         return []
-    found, lines = json.loads(path.read_text()), []
+    found, lines = json.loads(path.read_text(encoding="utf-8")), []
     if "classifier_agreement" in found:
         agreed = found["classifier_agreement"]
         lines.append(

@@ -29,7 +29,7 @@ def set_up(venv=".venv"):
         )
     venv = ROOT / venv
     stamp = venv / ".book-stamp"
-    if not stamp.exists() or stamp.read_text() != _fingerprint():
+    if not stamp.exists() or stamp.read_text(encoding="utf-8") != _fingerprint():
         _create(venv)
         python = venv / "bin" / "python"
         run_quietly(
@@ -37,7 +37,7 @@ def set_up(venv=".venv"):
             [python, "-m", "pip", "install", "--progress-bar", "off",
              "--disable-pip-version-check", "-c", "constraints.txt", "-e", ".[book,test]"],
         )  # fmt: skip
-        stamp.write_text(_fingerprint())
+        stamp.write_text(_fingerprint(), encoding="utf-8")
     vendor.fetch(venv / "bin")
 
 

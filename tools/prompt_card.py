@@ -38,7 +38,7 @@ stay under the licences of their vendors.
 
 def card() -> str:
     """The text of the card."""
-    facts = json.loads((FOLDER / "training.json").read_text())
+    facts = json.loads((FOLDER / "training.json").read_text(encoding="utf-8"))
     rows = {f"parameters: {part}": f"{parameters(part):,}" for part in PARTS}
     rows |= {
         "made by": f"`python -m ddpm_lib.recipes {facts['plan']}`",

@@ -63,7 +63,7 @@ def section(folder: Path = FOLDER) -> str:
     path = folder / "results.json"
     if not path.exists():
         return ""
-    found = json.loads(path.read_text())
+    found = json.loads(path.read_text(encoding="utf-8"))
     lines = [HEAD.format(**found)]
     for heading, notice, rows, columns in tables(found):
         if rows:

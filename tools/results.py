@@ -59,7 +59,7 @@ def page(weights: Path = WEIGHTS) -> str:
     """The text of the page, from all files of results in a folder."""
     parts, files = (
         [HEAD, judges(weights)],
-        {file.stem: json.loads(file.read_text()) for file in sorted(weights.glob("*.json"))},
+        {file.stem: json.loads(file.read_text(encoding="utf-8")) for file in sorted(weights.glob("*.json"))},
     )
     for name, title in TITLES.items():
         for stem, heading in ((name, title), (f"{name}-inception", f"{title}, Inception features")):

@@ -33,13 +33,13 @@ def build():
     _prune()
     _pack_network()
     (HTML / ".nojekyll").touch()  # GitHub Pages drops _static/ without it
-    STAMP.write_text(_fingerprint())
+    STAMP.write_text(_fingerprint(), encoding="utf-8")
     print(f"The book is in {(HTML / 'index.html').relative_to(ROOT)}", flush=True)
 
 
 def pages():
     """The path of every page of _toc.yml, the first one first."""
-    toc = yaml.safe_load((ROOT / "_toc.yml").read_text())
+    toc = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))
     chapters = [chapter["file"] for part in toc["parts"] for chapter in part["chapters"]]
     return [f"{file}.html" for file in [toc["root"], *chapters]]
 
@@ -76,7 +76,7 @@ def pack_pipeline(source, folder):
 
 def build_if_stale():
     """Build the pages unless those in _build/html were made from what is here now."""
-    if not STAMP.exists() or STAMP.read_text() != _fingerprint():
+    if not STAMP.exists() or STAMP.read_text(encoding="utf-8") != _fingerprint():
         build()
 
 

@@ -18,7 +18,7 @@ except ImportError:  # not here yet, as on Colab: fetch it
 
 def address():
     """The repository's address, as _config.yml has it."""
-    return yaml.safe_load((ROOT / "_config.yml").read_text())["repository"]["url"]
+    return yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))["repository"]["url"]
 
 
 def setup_cell():

@@ -79,7 +79,7 @@ def main(work):
 
 
 def _lines(log):
-    return [COLOUR.sub("", line) for line in log.read_text(errors="replace").splitlines()]
+    return [COLOUR.sub("", line) for line in log.read_text(encoding="utf-8", errors="replace").splitlines()]
 
 
 def _last_line(log):

@@ -86,9 +86,9 @@ def fetch(bin_folder, packages=PACKAGES):
     """Fetch every package into its folder with the npm in `bin_folder`, unless it is there."""
     for package in packages:
         stamp = package.folder / "VERSION"
-        if not stamp.exists() or stamp.read_text() != package.mark:
+        if not stamp.exists() or stamp.read_text(encoding="utf-8") != package.mark:
             _fetch(package, bin_folder)
-            stamp.write_text(package.mark)
+            stamp.write_text(package.mark, encoding="utf-8")
 
 
 def _fetch(package, bin_folder):

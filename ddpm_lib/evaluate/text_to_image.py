@@ -76,7 +76,7 @@ def prepare(folder: Path, options: argparse.Namespace) -> Bench:
 
 def load_card(folder: Path) -> dict:
     """What the folder says of its training: training.json."""
-    return json.loads((folder / "training.json").read_text())
+    return json.loads((folder / "training.json").read_text(encoding="utf-8"))
 
 
 @torch.no_grad()

@@ -5,6 +5,8 @@ import math
 import torch
 from torch import Tensor, nn
 
+from ..seeding import own_randomness
+
 
 class Classifier(nn.Module):
     """Convolutions, each with a group norm and a GELU, then two linear layers.
@@ -72,10 +74,10 @@ def train_classifier(
 ):
     """Train a classifier where it is, on copies moved by up to `shift` pixels, and mirrored if flip.
 
-    images: (N, channels, side, side), labels: (N,) integers. Yields (epoch, mean loss) after every epoch.
+    images: (N, channels, side, side), labels: (N,) integers. Yields (epoch, mean loss) after every epoch. seed: of all
+    that is drawn; what the caller draws in between goes on undisturbed.
     """
     generator = torch.Generator().manual_seed(seed)
-    torch.manual_seed(seed)  # dropout
     device, model = next(model.parameters()).device, model.train()
     batch_size = min(batch_size, len(images))
     batches = len(images) // batch_size
@@ -84,14 +86,15 @@ def train_classifier(
     for epoch in range(num_epochs):
         total = 0.0
         order = torch.randperm(len(images), generator=generator)[: batches * batch_size]
-        for batch in order.split(batch_size):
-            x = jitter(images[batch], shift, flip, generator).to(device)
-            loss = nn.functional.cross_entropy(model(x), labels[batch].to(device))
-            optimiser.zero_grad()
-            loss.backward()
-            optimiser.step()
-            rates.step()
-            total += loss.item() / batches
+        with own_randomness(seed, epoch, device):  # dropout
+            for batch in order.split(batch_size):
+                x = jitter(images[batch], shift, flip, generator).to(device)
+                loss = nn.functional.cross_entropy(model(x), labels[batch].to(device))
+                optimiser.zero_grad()
+                loss.backward()
+                optimiser.step()
+                rates.step()
+                total += loss.item() / batches
         yield epoch + 1, total
 
 

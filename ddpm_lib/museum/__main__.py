@@ -1,7 +1,7 @@
 """Measure what each exhibit costs: python -m ddpm_lib.museum, or only some: python -m ddpm_lib.museum no-clamp."""
 
+import argparse
 import json
-import sys
 import time
 
 from ..runtime import provenance
@@ -30,5 +30,15 @@ def measure(names: list[str]) -> None:
         print(f"{name}: right {row['right']}, wrong {row['wrong']}, {time.time() - started:.0f} s", flush=True)
 
 
+def main(arguments: list[str] | None = None) -> None:
+    """Measure the exhibits that are named, or all; a name that none has ends in a sentence and exit code 2."""
+    parser = argparse.ArgumentParser(prog="python -m ddpm_lib.museum", description="Measure what each mistake costs.")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(EXHIBITS)}; all if left out")
+    names = parser.parse_args(arguments).names
+    if strange := [name for name in names if name not in EXHIBITS]:
+        parser.error(f"no exhibit is called {', '.join(strange)}; there are: {', '.join(EXHIBITS)}.")
+    measure(names or list(EXHIBITS))
+
+
 if __name__ == "__main__":
-    measure(sys.argv[1:] or list(EXHIBITS))
+    main()

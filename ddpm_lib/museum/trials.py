@@ -13,6 +13,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from ..seeding import drawn_from
 from .broken import RIGHT, Library
 
 
@@ -30,8 +31,8 @@ def seeded(seed: int) -> torch.Generator:
 def train_points(lib: Library, seed: int, schedule=None, num_steps: int = 1000, loss=None) -> Callable:
     """The averaged network after num_steps on two moons, all of it by the given library."""
     schedule = schedule or lib.linear_schedule()
-    torch.manual_seed(seed)
-    model = lib.models.MLP(width=64, T=schedule.T)
+    with drawn_from(seed):
+        model = lib.models.MLP(width=64, T=schedule.T)
     batches = lib.data.loader(lib.data.moons(4000, generator=seeded(seed)), batch_size=256, seed=seed)
     loss = loss or lib.simple_loss
     *_, step = lib.training.train(model, batches, schedule, num_steps, lr=3e-3, loss=loss, seed=seed)
@@ -147,8 +148,9 @@ def train_digits(lib: Library, seed: int, num_steps: int = 300) -> Tensor:
     """(200, 1, 28, 28): what a small U-Net draws after num_steps on the book's 5,000 digits, brought to [−1, 1]."""
     with redirect_stdout(io.StringIO()):
         images, _ = lib.data.load_digits()
-    torch.manual_seed(seed)
-    model, schedule = lib.models.UNet(1, 16, (1, 2, 2), 1, (2,)), lib.linear_schedule()
+    with drawn_from(seed):
+        model = lib.models.UNet(1, 16, (1, 2, 2), 1, (2,))
+    schedule = lib.linear_schedule()
     batches = lib.data.loader(images, batch_size=32, seed=seed)
     *_, step = lib.training.train(model, batches, schedule, num_steps, lr=2e-3, ema_decay=0.98, seed=seed)
     denoise, start = lib.Denoiser(step.ema.eval(), schedule), torch.randn(200, 1, 28, 28, generator=seeded(seed))

@@ -47,7 +47,7 @@ def read_settings(folder: Path) -> dict:
     Raises ValueError where the model samples in a way that the page does not know.
     """
     unet, vae, scheduler = (
-        json.loads((folder / name).read_text())
+        json.loads((folder / name).read_text(encoding="utf-8"))
         for name in ("unet/config.json", "vae/config.json", "scheduler/scheduler_config.json")
     )
     kind, predicts = scheduler["beta_schedule"], scheduler["prediction_type"]
