@@ -146,7 +146,8 @@ def main(arguments: list[str] | None = None) -> int:
         prog="python -m ddpm_lib.recipes",
         description="Train a model from its recipe. On several GPUs: accelerate launch -m ddpm_lib.recipes NAME …",
     )
-    parser.add_argument("recipe", metavar="NAME", choices=[*RECIPES, *TEXT_TO_IMAGE, "folder", *JUDGE_NAMES],
+    names = [*RECIPES, *TEXT_TO_IMAGE, "folder", *JUDGE_NAMES]
+    parser.add_argument("recipe", metavar="NAME", nargs="?", choices=names,
                         help=f"one of {', '.join([*RECIPES, *TEXT_TO_IMAGE])}; folder, for your own pictures; or a"
                         f" judge that measures need: {', '.join(JUDGE_NAMES)}")  # fmt: skip
     parser.add_argument("--steps", type=_at_least_one, help="fewer (or more) optimiser steps than the recipe's")
@@ -162,6 +163,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--no-pictures", action="store_true", help="no sheet of samples, no loss at each time")
     parser.add_argument("--tracker", choices=["tensorboard"], help="log loss and speed there as well")
     options = parser.parse_args(arguments)
+    if options.recipe is None:
+        parser.error(f"which recipe? folder, for your own pictures, or one of {', '.join(names)}.")
     if told := _meaningless(options, parser):
         parser.error(told)
     if options.recipe == JUDGE:

@@ -71,8 +71,9 @@ def begin(folder: Path, facts: dict, recipe, precision: str | None, resume: bool
     for part in ("recipe", "network", "data"):
         for key, value in facts[part].items():
             if saved[part].get(key) != value and not (longer and part == "recipe" and key in MAY_CHANGE):
+                hint = " (which follows from --side)" if key == "patch" else ""
                 raise ValueError(
-                    f"the run in {folder} has {key} = {saved[part].get(key)} as its {part} and this one {value}:"
+                    f"the run in {folder} has {key} = {saved[part].get(key)} as its {part} and this one {value}{hint}:"
                     f" resume with the same, or {ELSEWHERE}."
                 )
     _keep_precision(folder, facts, saved, precision, tell)

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import shutil
 
 import pytest
 import torch
@@ -79,6 +80,24 @@ def test_a_finished_stage_is_not_done_again_and_an_unfinished_one_is(out, root):
         run_text_to_image(longer, Recipe, out, root)
     run_text_to_image(PLAN, Recipe, out, root)
     assert (out / "tiny-autoencoder.safetensors").stat().st_mtime_ns == before
+
+
+def test_resumed_for_more_steps_the_denoiser_keeps_its_autoencoder(out, root, tmp_path):
+    again = tmp_path / "runs"
+    shutil.copytree(out, again)
+    before = (again / "tiny-autoencoder.safetensors").read_bytes()
+    run_text_to_image(PLAN, Recipe, again, root, steps=5, resume=True)
+    facts = json.loads((again / "emoji-diffusion" / "training.json").read_text())
+    assert facts["denoiser"]["steps"] == 5 and facts["autoencoder"]["steps"] == 3
+    assert (again / "tiny-autoencoder.safetensors").read_bytes() == before
+
+
+def test_the_folder_of_another_plan_is_not_overwritten(out, root):
+    before = (out / "emoji-diffusion" / "training.json").read_text()
+    with pytest.raises(ValueError, match="holds the model of tiny: choose another --out for other"):
+        run_text_to_image(dataclasses.replace(PLAN, name="other"), Recipe, out, root)
+    assert (out / "emoji-diffusion" / "training.json").read_text() == before
+    assert not (out / "other-autoencoder.run").exists()
 
 
 @torch.no_grad()

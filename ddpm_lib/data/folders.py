@@ -11,6 +11,8 @@ from .batches import to_floats
 from .found import find_pictures, printable, readable_endings, say
 from .room import check_room
 
+USUAL = (".jpg", ".png", ".webp", ".gif", ".bmp", ".tif")
+
 
 def load_images(folder: str | Path, side: int = 64, channels: int = 3, at_least: int = 1) -> Tensor:
     """Every picture below a folder, its middle square scaled to side × side: (N, channels, side, side) in [−1, 1].
@@ -69,8 +71,11 @@ def load_image_bytes(
         say(f"skipped {len(broken):,} unreadable: {', '.join(named)}{', …' if len(broken) > 5 else ''}.")
     skipped = " What was skipped is told above." if broken or left_out else ""
     if not read:
-        endings = ", ".join(sorted(readable_endings()))
-        raise ValueError(f"no readable picture below {printable(where)} (looked for {endings}).{skipped}")
+        others = len(readable_endings()) - len(USUAL)
+        raise ValueError(
+            f"no readable picture below {printable(where)} (looked for {', '.join(USUAL)} and {others} endings more)."
+            f"{skipped}"
+        )
     if len(read) < at_least:
         raise ValueError(
             f"{len(read)} readable pictures below {printable(where)} are too few: at least {at_least} needed.{skipped}"
