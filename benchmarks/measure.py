@@ -139,7 +139,7 @@ def hardware(device: str) -> str:
         return torch.cuda.get_device_name()
     names = Path("/proc/cpuinfo")
     if names.exists():
-        for line in names.read_text().splitlines():
+        for line in names.read_text(encoding="utf-8").splitlines():
             if line.startswith("model name"):
                 return f"{line.split(':')[1].strip()} ({torch.backends.cpu.get_cpu_capability()})"
     return f"{platform.processor() or platform.machine()} ({torch.backends.cpu.get_cpu_capability()})"

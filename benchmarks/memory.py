@@ -46,14 +46,14 @@ def _cpu_bytes(size: str, network: str, mode: Mode, batch: int) -> int:
     # The tiny network first: it pays for the libraries that are loaded with the first step.
     _train("tiny", network, mode, 1, "cpu")
     before = _resident("VmRSS")
-    with open("/proc/self/clear_refs", "w") as file:
+    with open("/proc/self/clear_refs", "w", encoding="utf-8") as file:
         file.write("5")  # Linux: the high-water mark starts again from here
     _train(size, network, mode, batch, "cpu")
     return _resident("VmHWM") - before
 
 
 def _resident(what: str) -> int:
-    with open("/proc/self/status") as file:
+    with open("/proc/self/status", encoding="utf-8") as file:
         return next(1024 * int(line.split()[1]) for line in file if line.startswith(what))
 
 

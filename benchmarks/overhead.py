@@ -151,7 +151,7 @@ def main(arguments: list[str] | None = None) -> dict:
         print(f"{sampler:6}", *(f"{side} {value['median']:.0f} µs" for side, value in found.items()), f"{ratio:.2f} ×")
     result = {"shape": SHAPE, "steps": options.steps, "rows": rows, **surroundings("cpu"), **provenance()}
     if options.out:
-        options.out.write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n")
+        options.out.write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     return result
 
 

@@ -65,7 +65,7 @@ def main():
         chromium.close()
     print(f"\n{table(rows)}")
     if options.out:
-        options.out.write_text(json.dumps({"machine": machine, "pages": rows}, indent=1) + "\n")
+        options.out.write_text(json.dumps({"machine": machine, "pages": rows}, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

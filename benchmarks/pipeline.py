@@ -89,7 +89,7 @@ def main(arguments: list[str] | None = None) -> dict:
         chromium.close()
     result["seconds_in_all"] = round(time.time() - started)
     if options.out:
-        options.out.write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n")
+        options.out.write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     print(json.dumps(result, indent=1, ensure_ascii=False))
     return result
 

@@ -81,4 +81,4 @@ def _ratios(size: str, rows: list[dict]) -> str:
 
 
 if __name__ == "__main__":
-    print(markdown(json.loads(Path(sys.argv[1]).read_text())))
+    print(markdown(json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))))

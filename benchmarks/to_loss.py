@@ -168,7 +168,7 @@ def main(arguments: list[str] | None = None) -> dict:
         print(f"{row['network']}: loss {last['loss']:.4f} after {last['steps']} steps; seconds to: {reached}")
     result = {"validation_images": len(validate.x0), "source": options.source, "rows": rows, **provenance()}
     if options.out:
-        options.out.write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n")
+        options.out.write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     return result
 
 

@@ -136,8 +136,8 @@ def main(arguments: list[str] | None = None) -> dict:
         rows += run_size(name, options.networks, options.modes, options)
         result["seconds"] = time.time() - started
         if options.out:  # after every size: what a long run has measured is kept
-            options.out.write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n")
-            options.out.with_suffix(".md").write_text(markdown(result))
+            options.out.write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+            options.out.with_suffix(".md").write_text(markdown(result), encoding="utf-8")
     print(markdown(result))
     return result
 

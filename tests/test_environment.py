@@ -1,5 +1,6 @@
 """One environment, described in several files that agree, and tools that fail in plain words."""
 
+import ast
 import os
 import re
 import subprocess
@@ -250,3 +251,15 @@ def test_without_a_browser_the_failure_says_how_to_get_one(monkeypatch):
     monkeypatch.setattr(browser, "_installers", lambda: [])
     with pytest.raises(RuntimeError, match="apt-get install chromium.*playwright install"):
         browser.find_or_install()
+
+
+@pytest.mark.parametrize("folder", ["ddpm_lib", "tools", "benchmarks"])
+def test_texts_are_utf_8_whatever_the_machines_own_encoding_is(folder):
+    """Windows' own is a code page, in which a card, a caption or CLIP's alphabet cannot be written."""
+    wrong = []
+    for path in sorted((ROOT / folder).rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and getattr(node.func, "attr", "") in ("read_text", "write_text"):
+                if not any(keyword.arg == "encoding" for keyword in node.keywords):
+                    wrong.append(f"{path.relative_to(ROOT)}:{node.lineno}")
+    assert wrong == []
