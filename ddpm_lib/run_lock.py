@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+WINDOWS = os.name == "nt"
 BEYOND = 1 << 20  # where Windows locks: bytes that it locks cannot be read, and the notes are before them
 
 
@@ -27,14 +28,15 @@ def locked(folder: str | Path) -> Iterator[None]:
     number = _take(folder / "lock")
     try:
         for half in [*folder.rglob("*.part"), *folder.parent.glob(f"{folder.stem}.safetensors.*.part")]:
-            half.unlink(missing_ok=True)
+            with suppress(OSError):
+                half.unlink()
         yield
     finally:
-        if os.name == "nt":
+        if WINDOWS:
             os.close(number)  # Windows deletes no open file
         with suppress(OSError):
             (folder / "lock").unlink()
-        if os.name != "nt":
+        if not WINDOWS:
             os.close(number)
         with suppress(OSError):
             folder.rmdir()  # where nothing has been written; a folder with files in it stays
@@ -47,11 +49,11 @@ def _take(path: Path) -> int:
         try:
             holder = _read(number)
             try:
-                free = _lock(number)
+                free, doubt = _lock(number), ""
             except OSError:  # no locks on this file system
-                free = holder is None or _is_gone(holder)
+                free, doubt = holder is None or _is_gone(holder), f" If no such run is left, delete {path}."
             if not free:
-                raise ValueError(_told(path, holder))
+                raise ValueError(_told(path, holder) + doubt)
             # Whoever held it may have deleted the file since it was opened: then this is the lock of nothing.
             if _same(number, path):
                 os.ftruncate(number, 0)
@@ -68,7 +70,7 @@ def _take(path: Path) -> int:
 def _lock(number: int) -> bool:
     """Lock the file; False if another holds it. Raises OSError where the file system has no locks."""
     try:
-        if os.name == "nt":
+        if WINDOWS:
             import msvcrt
 
             os.lseek(number, BEYOND, os.SEEK_SET)
@@ -94,7 +96,7 @@ def _read(number: int) -> dict | None:
 
 def _is_gone(holder: dict) -> bool:
     """Whether its process has ended; one of another machine, or of Windows, cannot be asked."""
-    if holder.get("machine") != platform.node() or os.name == "nt":
+    if holder.get("machine") != platform.node() or WINDOWS:
         return False
     try:
         os.kill(int(holder["process"]), 0)
@@ -116,7 +118,4 @@ def _told(path: Path, holder: dict | None) -> str:
     who = "" if holder is None else (
         f" (process {holder.get('process')} on {holder.get('machine')}, since {holder.get('since')})"
     )  # fmt: skip
-    return (
-        f"another run{who} is writing to {path.parent}: wait for its end, or choose another --out."
-        f" If no such run is left, delete {path}."
-    )
+    return f"another run{who} is writing to {path.parent}: wait for its end, or choose another --out."

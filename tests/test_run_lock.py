@@ -98,3 +98,35 @@ def test_a_run_that_never_began_leaves_no_folder(tmp_path):
 
     assert ends(dataclasses.replace(TINY, data=nowhere), tmp_path) == 1
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_lock_of_windows(tmp_path, monkeypatch):
+    """With a stand-in for msvcrt: one lock a file, on a byte beyond what is read, which its holder's end frees."""
+    held, folder = set(), tmp_path / "tiny.run"
+
+    class Msvcrt:
+        LK_NBLCK = 2
+
+        @staticmethod
+        def locking(number, mode, count):
+            assert (mode, count, os.lseek(number, 0, os.SEEK_CUR)) == (2, 1, run_lock.BEYOND)
+            if os.fstat(number).st_ino in held:
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+            held.add(os.fstat(number).st_ino)
+
+    real = os.close
+
+    def close(number):
+        ino = os.fstat(number).st_ino
+        real(number)
+        closed.append(ino)
+
+    closed = []
+    monkeypatch.setitem(sys.modules, "msvcrt", Msvcrt)
+    monkeypatch.setattr(run_lock, "WINDOWS", True)
+    with locked(folder):
+        (mine,) = held
+        with pytest.raises(ValueError, match=f"another run .process {os.getpid()} "), locked(folder):
+            pass
+        monkeypatch.setattr(os, "close", close)
+    assert closed[0] == mine and not folder.exists(), "closed before it is deleted"
