@@ -85,9 +85,12 @@ def exit_code(work: Callable[[], Path]) -> int:
     except OSError as error:
         sentence, code = " ".join([disk_trouble(error), *getattr(error, "__notes__", ())]), 1
     except (RuntimeError, MemoryError) as error:
-        if not is_out_of_memory(error):
+        if is_out_of_memory(error):
+            sentence, code = memory_trouble(error), 1
+        elif type(error).__module__.startswith(("torch._inductor", "torch._dynamo")):
+            sentence, code = compiler_trouble(error), 1
+        else:
             raise
-        sentence, code = memory_trouble(error), 1
     print(f"\n{sentence}", file=sys.stderr, flush=True)
     return code
 
@@ -97,6 +100,12 @@ def memory_trouble(error: Exception) -> str:
     told = isinstance(error, MemoryError) and str(error)
     first, *more = getattr(error, "__notes__", ()) or ["close other programs, or use a machine with more."]
     return " ".join([str(error) if told else f"out of memory: {first}", *more])
+
+
+def compiler_trouble(error: Exception) -> str:
+    """One sentence for a torch.compile that failed: most often, no compiler for it is there."""
+    first = str(error).strip().partition("\n")[0]
+    return f"torch.compile failed ({type(error).__name__}: {first}): leave --compile out, or give it a C++ compiler."
 
 
 def disk_trouble(error: OSError) -> str:

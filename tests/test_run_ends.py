@@ -135,6 +135,18 @@ def test_data_that_cannot_be_had_are_one_sentence(tmp_path, capsys):
     assert capsys.readouterr().err.strip() == "the pictures are not there."
 
 
+def test_a_compiler_that_is_missing(tmp_path, capsys):
+    from torch._inductor.exc import InvalidCxxCompiler
+
+    def no_compiler(output):
+        raise InvalidCxxCompiler
+
+    assert ends(with_trouble(no_compiler, 1), tmp_path) == 1
+    said = capsys.readouterr().err.strip().splitlines()[-1]
+    assert said.startswith("torch.compile failed (InvalidCxxCompiler: No working C++ compiler found")
+    assert "leave --compile out" in said
+
+
 def test_data_that_may_not_be_read_are_no_trouble_of_the_output(tmp_path, capsys):
     def closed(root, train):
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), "album")
@@ -142,6 +154,7 @@ def test_data_that_may_not_be_read_are_no_trouble_of_the_output(tmp_path, capsys
     assert ends(dataclasses.replace(TINY, data=closed), tmp_path) == 1
     said = capsys.readouterr().err
     assert "the data cannot be read" in said and "album" in said and "--out" not in said
+
 
 def test_no_git_on_the_machine(tmp_path):
     command = [sys.executable, "-m", "ddpm_lib.recipes", "blots", "--steps", "2", "--no-pictures", "--out", tmp_path]
