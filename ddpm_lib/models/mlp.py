@@ -28,8 +28,8 @@ class MLP(nn.Module):
         """xt: (batch, dim), t: (batch,) → (batch, dim)."""
         if xt.ndim != 2 or xt.shape[1] != self.dim:
             raise ValueError(f"this network takes points of shape (batch, {self.dim}), got {tuple(xt.shape)}.")
-        time = time_features(t * (1000 / self.T), 32, max_period=1000.0, dtype=xt.dtype)
-        return self.layers(torch.cat([self.see(xt), time], dim=1))
+        time = time_features(t * (1000 / self.T), 32, max_period=1000.0)
+        return self.layers(torch.cat([self.see(xt), time.to(xt.dtype)], dim=1))
 
 
 class PlainMLP(nn.Module):
