@@ -153,7 +153,13 @@ def exact_bound(exact: ExactDenoiser, variance: str = "beta") -> float:
     return float(nats + 0.5 * (missed[0] / var + math.log(2 * math.pi) + var.log())) / math.log(2)
 
 
-def _places(exact: ExactDenoiser, times: Sequence[int], draws: int | None, generator, fineness=OF_TRUTH) -> Iterator:
+def _places(
+    exact: ExactDenoiser,
+    times: Sequence[int],
+    draws: int | None,
+    generator: torch.Generator | None,
+    fineness: tuple[int, float] = OF_TRUTH,
+) -> Iterator[tuple[int, Tensor, Tensor | None]]:
     """(t, x, weight) for each time: where to look at x_t, and how much each place counts."""
     for t in times:
         noisy = exact.data.at(exact.schedule, int(check_noisy(exact.schedule, int(t), exact.data.means)))
@@ -179,7 +185,7 @@ def _grid(data: GaussianMixture, fineness: tuple[int, float] = OF_TRUTH) -> tupl
     return nodes[some].reshape(-1, *data.means.shape[1:]), weight[some] / weight[some].sum()
 
 
-def _draw(data: GaussianMixture, draws: int, generator) -> tuple[Tensor, None]:
+def _draw(data: GaussianMixture, draws: int, generator: torch.Generator | None) -> tuple[Tensor, None]:
     if draws < 2:
         raise ValueError(f"draws must be 2 or more, or None for a grid, got {draws}.")
     wide = GaussianMixture(in_float64(data.means), data.std, data.weights)

@@ -5,11 +5,13 @@ from collections.abc import Callable, Sequence
 
 import matplotlib.pyplot as plt
 import torch
+from matplotlib.axes import Axes
 from matplotlib.colors import BoundaryNorm, LinearSegmentedColormap
+from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter
 from torch import Tensor
 
-from .denoisers import AnyDenoiser, ExactDenoiser, as_denoiser
+from .denoisers import AnyDenoiser, ExactDenoiser, GaussianMixture, as_denoiser
 from .plots import ACCENT, INK, MUTED, PAPER, SECOND, looks_of
 
 HEAT = LinearSegmentedColormap.from_list("heat", [PAPER, "#f6dfc8", "#e3a07c", ACCENT, "#7d2230"])
@@ -17,7 +19,9 @@ STEPS = [0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0]
 FINE, COARSE = 81, 13  # nodes on a side: of the map, and of the arrows
 
 
-def show_noise_gaps(models: dict[str, Callable], exact: ExactDenoiser, times: Sequence[int], limit: float = 2.4):
+def show_noise_gaps(
+    models: dict[str, Callable], exact: ExactDenoiser, times: Sequence[int], limit: float = 2.4
+) -> Figure:
     """Learned minus optimal noise over the plane: a row for each network, a column for each time.
 
     models: {name: network of points, or denoiser}; exact: of data in the plane. Colour is the length of
@@ -51,7 +55,9 @@ def show_noise_gaps(models: dict[str, Callable], exact: ExactDenoiser, times: Se
     return figure
 
 
-def show_null(null: Tensor, found: dict[str, float], p: float = 0.05, xlabel: str = "statistic", log: bool = False):
+def show_null(
+    null: Tensor, found: dict[str, float], p: float = 0.05, xlabel: str = "statistic", log: bool = False
+) -> Figure:
     """What a test finds where nothing differs, as a histogram, and what it found elsewhere, as named lines.
 
     null: (n,) values of the statistic under equality; found: {name: value}; p: the largest share p of the null is
@@ -89,7 +95,7 @@ def _gap(denoise: AnyDenoiser, exact: ExactDenoiser, t: int, count: int, limit: 
     return (denoise(x, t).eps - exact(x, t).eps).double(), x
 
 
-def _contours(axis, marginal, limit: float) -> float:
+def _contours(axis: Axes, marginal: GaussianMixture, limit: float) -> float:
     """Lines around the densest half, and around the densest 99 %, of all points; returns the density at the latter."""
     edge = torch.linspace(-limit, limit, 2 * FINE, dtype=torch.float64)
     density = marginal.log_density(torch.cartesian_prod(edge, edge)).exp().reshape(2 * FINE, -1).T

@@ -170,11 +170,15 @@ def read(pipe, prompts: list[str]) -> Tensor:
 
 
 def schedule_of(pipe) -> Schedule:
-    """The schedule that a pipeline's scheduler holds, on this library's index: time 0, clean data, comes before it."""
+    """The schedule that a pipeline's scheduler holds, on this library's index: time 0, clean data, comes before it.
+
+    One with rescale_betas_zero_snr leaves no signal at T (Lin et al. 2024), and its name says so.
+    """
     name = {"squaredcos_cap_v2": "cosine", "scaled_linear": "scaled-linear"}
     betas = pipe.scheduler.betas.double()
     kind = pipe.scheduler.config.beta_schedule
-    return Schedule(torch.cat([betas.new_zeros(1), betas]), name.get(kind, kind))
+    ends = ", without signal at T" if pipe.scheduler.config.get("rescale_betas_zero_snr") else ""
+    return Schedule(torch.cat([betas.new_zeros(1), betas]), name.get(kind, kind) + ends)
 
 
 def prompt_denoiser(pipe, prompts: list[str]) -> Denoiser:

@@ -194,3 +194,27 @@ def test_a_network_with_one_channel_a_group_is_refused(widths, groups):
 
     with pytest.raises(ValueError, match=rf"{groups} groups do not suit widths {widths[0]}, .*take \d+ groups"):
         TextDenoiser(vocabulary=20, text_width=16, text_layers=1, widths=widths, groups=groups)
+
+
+@pytest.mark.parametrize("kind", ["v_prediction", "epsilon", "sample"])
+def test_a_pipeline_whose_schedule_ends_without_signal_is_read(kind):
+    diffusers = pytest.importorskip("diffusers")
+    pipe = stable_diffusion.tiny_pipeline()
+    pipe.scheduler = diffusers.DDIMScheduler.from_config(
+        pipe.scheduler.config, rescale_betas_zero_snr=True, prediction_type=kind
+    )
+    denoise = stable_diffusion.prompt_denoiser(pipe, ["a"])
+    schedule, noise = denoise.schedule, torch.randn(1, 4, 8, 8, generator=torch.Generator().manual_seed(0))
+    assert schedule.ends_in_pure_noise and schedule.name == "scaled-linear, without signal at T"
+    theirs = pipe.scheduler.alphas_cumprod.double()
+    torch.testing.assert_close(schedule.alpha_bar[1:], theirs, rtol=1e-4, atol=1e-7)
+    steps = sample_ddim(denoise, schedule, noise, schedule.even_times(4))
+    if kind == "epsilon":
+        with pytest.raises(ValueError, match="leaves no signal"):
+            last(steps)
+        return
+    pipe.scheduler.set_timesteps(4)
+    x = noise
+    for t in pipe.scheduler.timesteps:
+        x = pipe.scheduler.step(pipe.unet(x, t, stable_diffusion.read(pipe, ["a"])).sample, t, x).prev_sample
+    torch.testing.assert_close(last(steps).x, x, rtol=1e-3, atol=1e-3 * float(x.detach().abs().max()))
