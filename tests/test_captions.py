@@ -82,3 +82,7 @@ def test_near_repeats_are_shown_less_often(emoji):
     times = torch.tensor(repeats(emoji)).bincount()
     clocks = torch.tensor([e.subgroup == "time" for e in emoji])
     assert (times[clocks] == 1).all() and (times[~clocks] == 4).all()
+
+
+def test_an_emoji_is_a_tuple_with_all_that_a_tuple_can(emoji):
+    assert emoji[3].index(emoji[3].vendor) == 0 and emoji[3].place >= 0

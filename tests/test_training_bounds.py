@@ -1,5 +1,7 @@
 """The training loop at its edges: what it refuses and leaves as it was; models and machines out of the ordinary."""
 
+import json
+
 import pytest
 import torch
 
@@ -166,3 +168,32 @@ def test_a_model_with_weights_that_do_not_move_goes_on_too(kind):
     assert all(torch.equal(a, b) for a, b in zip(straight.ema.parameters(), step.ema.parameters(), strict=True))
     assert (kind == "frozen") == torch.equal(before, next(again.parameters()))
     assert not any(name.endswith("never.weight") and name.startswith("adam") for name in state)
+
+
+def _halves(folder):
+    from accelerate import PartialState
+
+    rows, seen = torch.arange(16.0)[:, None].repeat(1, 2) / 16, []
+
+    def loss(network, schedule, x0, label=None):
+        seen.extend((16 * x0[:, 0]).long().tolist())
+        return network(x0, torch.ones(len(x0), dtype=torch.long)).square().mean()
+
+    batches = torch.utils.data.DataLoader(torch.utils.data.TensorDataset(rows), batch_size=4)
+    model = new_model()
+    list(train(model, batches, SCHEDULE, 2, loss=loss, precision="bf16"))
+    found = [seen, next(model.parameters()).flatten().tolist()]
+    (folder / f"{PartialState().process_index}.json").write_text(json.dumps(found), encoding="utf-8")
+
+
+def test_two_processes_share_the_batches_of_a_data_loader(tmp_path):
+    from accelerate import debug_launcher
+    from accelerate.state import AcceleratorState
+
+    AcceleratorState._reset_state(reset_partial_state=True)
+    try:
+        debug_launcher(_halves, args=(tmp_path,), num_processes=2)
+    finally:
+        AcceleratorState._reset_state(reset_partial_state=True)
+    first, second = (json.loads((tmp_path / f"{i}.json").read_text(encoding="utf-8")) for i in (0, 1))
+    assert sorted(first[0] + second[0]) == list(range(16)) and first[1] == second[1]
