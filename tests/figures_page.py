@@ -2,7 +2,10 @@
 
 import base64
 import io
+import re
+from html import unescape
 from types import SimpleNamespace
+from urllib.parse import unquote
 
 import numpy as np
 import pytest
@@ -78,6 +81,12 @@ def keeps_to_itself(page, log, open_page, address):
     assert set(page.evaluate(names)) == set(blank.evaluate(names))
 
 
+def still_of(html):
+    """The SVG in the picture that a figure's HTML keeps as its still."""
+    address = re.search(r'<div class="ddpm-still"><img src="data:image/svg\+xml,([^"]*)"', html)[1]
+    return unquote(unescape(address))
+
+
 def figure(page, n):
     return page.locator("figure.ddpm-figure").nth(n)
 
@@ -108,6 +117,26 @@ def until(page, condition, limit=8000):
             return
         page.wait_for_timeout(50)
     raise AssertionError(f"not within {limit} ms")
+
+
+def frames(page, count):
+    """Let the page draw so many frames: proof that is counted, whatever time a busy machine takes for each."""
+    page.evaluate(
+        """count => new Promise(done => {
+          const next = () => (count-- ? requestAnimationFrame(next) : done());
+          next();
+        })""",
+        count,
+    )
+
+
+def stands_still(page, read, count=60):
+    """What a figure shows does not change while it could draw `count` more frames."""
+    settle(page)  # a frame that was asked for before may still be drawn
+    rest = read()
+    frames(page, count)
+    assert read() == rest
+    return rest
 
 
 def settle(page):

@@ -108,7 +108,7 @@ def test_without_scripts_a_page_reads_from_top_to_bottom(scriptless, page_path):
     assert page.locator(".bd-header-article").is_hidden(), "buttons that do nothing"
     assert page.locator(".ddpm-figure").count() == figures_of(page_path)
     for figure in page.locator(".ddpm-figure").all():
-        still = figure.locator(".ddpm-still svg").first
+        still = figure.locator(".ddpm-still img").first
         assert still.is_visible() and still.bounding_box()["height"] > 60
         assert figure.locator("figcaption").is_visible()
     for formula in page.locator("article span.math").all()[:3]:
@@ -129,7 +129,7 @@ def test_on_paper_figures_stand_still(open_page, page_path):
     page.emulate_media(media="print", color_scheme="light")
     assert page.locator(".ddpm-figure").count() == figures_of(page_path) > 0
     for figure in page.locator(".ddpm-figure").all():
-        assert figure.locator(".ddpm-still svg").first.is_visible()
+        assert figure.locator(".ddpm-still img").first.is_visible()
         assert figure.locator(".ddpm-body").first.is_hidden()
         assert figure.locator("figcaption").is_visible()
     assert page.locator("article h1").is_visible()

@@ -16,6 +16,7 @@ from tests.figures_page import (
     opened,
     pixels,
     settle,
+    stands_still,
     time_of,
     until,
 )
@@ -84,9 +85,7 @@ def test_play_forward_pause_and_reverse(opened):
     assert play.inner_text() == "Pause"
     play.press("Space")
     assert play.inner_text() == "Play"
-    rest = time_of(first)
-    page.wait_for_timeout(300)
-    assert time_of(first) == rest
+    stands_still(page, lambda: time_of(first))
     control(first, "t").fill("200")
     control(first, "reverse").check()
     assert time_of(first) == 200
@@ -113,15 +112,15 @@ def test_direction_by_keyboard_shows_another_process(opened):
 def test_a_figure_out_of_sight_rests(opened):
     page, _ = opened()
     alone = figure(page, 3)
-    page.wait_for_timeout(300)
-    assert time_of(alone) == 0
+    assert stands_still(page, lambda: time_of(alone)) == 0
     alone.scroll_into_view_if_needed()
     until(page, lambda: time_of(alone) > 5)
     page.evaluate("() => scrollTo(0, 0)")
-    page.wait_for_timeout(300)
-    rest = time_of(alone)
-    page.wait_for_timeout(400)
-    assert time_of(alone) == rest
+    told = """node => new Promise(done => {
+      new IntersectionObserver(([one]) => one.isIntersecting || done()).observe(node);
+    })"""
+    alone.evaluate(told)  # the browser has said that it is out of sight
+    stands_still(page, lambda: time_of(alone))
 
 
 def test_reduced_motion_is_respected(opened):
@@ -130,8 +129,8 @@ def test_reduced_motion_is_respected(opened):
     page.reload()
     alone = figure(page, 3)
     alone.scroll_into_view_if_needed()
-    page.wait_for_timeout(1000)
-    assert time_of(alone) == 0 and control(alone, "play").inner_text() == "Play"
+    page.wait_for_function("document.querySelectorAll('.ddpm-body[data-loaded]').length === 4")
+    assert stands_still(page, lambda: time_of(alone), 90) == 0 and control(alone, "play").inner_text() == "Play"
     control(alone, "play").click()  # asked for, it goes in ten still pictures
     until(page, lambda: time_of(alone) > 0)
     assert time_of(alone) % 20 == 0

@@ -2,18 +2,7 @@
 # ruff: noqa: F401, F811 (fixtures are among the imports)
 
 from tests.browser import Log
-from tests.figures_page import (
-    address,
-    control,
-    figure,
-    folder,
-    number,
-    opened,
-    pixels,
-    settle,
-    time_of,
-    until,
-)
+from tests.figures_page import address, control, figure, folder, frames, number, opened, pixels, settle, time_of, until
 
 
 def test_every_control_has_a_name(opened):
@@ -73,7 +62,7 @@ def test_without_javascript_the_still_stands(chromium, address):
     page = context.new_page()
     page.goto(f"{address}/index.html")
     for n in (0, 1):
-        assert figure(page, n).locator(".ddpm-still svg").is_visible()
+        assert figure(page, n).locator(".ddpm-still img").is_visible()
         assert figure(page, n).locator("figcaption").is_visible()
     context.close()
 
@@ -135,7 +124,7 @@ def test_a_live_model_hears_the_reader_and_is_heard(open_page, address):
     until(page, lambda: page.evaluate("() => model.get('t')") < 40)
     page.evaluate("() => stop()")
     rest = page.evaluate("() => model.get('t')")
-    page.wait_for_timeout(300)
+    frames(page, 60)
     assert page.evaluate("() => [model.get('t'), Object.values(model.listeners).flat().length]") == [rest, 0]
     assert log.errors == [] and log.foreign == []
 

@@ -82,8 +82,17 @@ MAY_IMPORT = {
     "run_lock": set(),
     "run_facts": {"data", "run_state", "runtime", "training"},
     "run_pictures": {"checkpoints", "denoisers", "latents", "losses", "plots", "samplers", "schedules"},
-    "runs": {"checkpoints", "data", "run_ends", "run_facts", "run_lock", "run_pictures", "run_state", "runtime",
-             "training"},  # fmt: skip
+    "runs": {
+        "checkpoints",
+        "data",
+        "run_ends",
+        "run_facts",
+        "run_lock",
+        "run_pictures",
+        "run_state",
+        "runtime",
+        "training",
+    },  # fmt: skip
 }
 KNOW_EVERYTHING = {"recipes", "evaluate"}  # run from the command line, imported by nobody
 MATHS = {"schedules", "noising", "denoisers", "guidance", "samplers", "losses", "simple"}

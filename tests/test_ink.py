@@ -12,6 +12,7 @@ from ddpm_lib import ExactDenoiser, GaussianMixture, linear_schedule
 from ddpm_lib.painting import painting
 from ddpm_lib.pictures import NIGHTS, night_pieces
 from ddpm_lib.widgets.ink import InkAndRestorer
+from tests.figures_page import still_of
 from tests.node import run_node_tests
 
 SCHEDULE = linear_schedule()
@@ -97,7 +98,7 @@ def test_its_still_and_its_caption_are_safe():
     assert html.count("<script") == 1 and "<!--" not in html
     state = json.loads(re.search(r'^start\(".*?", (\{.*\}), render\);$', html, re.MULTILINE)[1])
     assert state["caption"] == evil and state["whole"] is True and state["seen"] is False
-    still = html[html.index('<div class="ddpm-still">') : html.index("</div>")]
+    still = still_of(html)
     assert still.count("<svg") == 1 and still.count("<image") == 2 and "drowned" in still
 
 

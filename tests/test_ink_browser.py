@@ -4,7 +4,7 @@
 import numpy as np
 
 from ddpm_lib.schedules import linear_schedule
-from tests.figures_page import control, figure, keeps_to_itself, number, settle, until
+from tests.figures_page import control, figure, keeps_to_itself, number, settle, stands_still, until
 from tests.ink_page import CLEAN, SIDE, easel, ink, ink_address, off, shares
 
 
@@ -126,9 +126,7 @@ def test_one_look_at_a_time_and_pause(ink):
     assert play.inner_text() == "Pause"
     play.press("Space")
     assert play.inner_text() == "Restore"
-    rest = number(first, "deepest")
-    page.wait_for_timeout(250)
-    assert number(first, "deepest") == rest
+    stands_still(page, lambda: number(first, "deepest"))
 
 
 def test_on_a_narrow_page_in_the_dark(ink):
@@ -141,3 +139,23 @@ def test_on_a_narrow_page_in_the_dark(ink):
     page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
     until(page, lambda: int(number(first, "deepest")) > 300)
     assert not np.array_equal(easel(first), CLEAN) and log.errors == []
+
+
+def test_restoring_without_ink_says_what_to_do(ink):
+    page, _ = ink()
+    first = figure(page, 0)
+    for name in ("restore", "step"):
+        control(first, name).click()
+        assert "There is no ink yet" in first.locator(".ddpm-ink-said").inner_text()
+        assert control(first, "restore").inner_text() == "Restore"
+    control(first, "coat").click()
+    until(page, lambda: not first.locator(".ddpm-ink-said").is_visible())
+
+
+def test_the_number_of_works_says_what_it_counts(ink):
+    page, _ = ink()
+    first = figure(page, 0)
+    words = first.locator('[data-readout="open"] span').last
+    assert words.inner_text() == "works possible for each place"
+    control(first, "whole").check()
+    until(page, lambda: words.inner_text() == "works still possible")

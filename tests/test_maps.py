@@ -16,6 +16,7 @@ from ddpm_lib.examples import loss_examples
 from ddpm_lib.widgets.grey_sheets import grey_sheet
 from ddpm_lib.widgets.guidance_map import GuidanceMap
 from ddpm_lib.widgets.loss_by_time import LossByTime
+from tests.figures_page import still_of
 from tests.maps_page import (
     SCHEDULE,
     TIMES,
@@ -53,7 +54,7 @@ def test_the_joined_modules_name_nothing_twice(maker):
 
 def test_the_still_is_a_drawing_with_words(maker):
     html = maker().html()
-    still = html[html.index('<div class="ddpm-still">') : html.index("</div>")]
+    still = still_of(html)
     drawn = re.sub(r'href="[^"]*"', "", still)
     assert still.count("<svg") == 1 and 'aria-label="' in still and "nan" not in drawn and "inf" not in drawn
     assert drawn.count("<text") >= 3

@@ -166,10 +166,10 @@ def test_the_map_by_mouse_and_the_judge(maps):
     second = figure(page, 1)
     what, verdict = second.locator(".ddpm-map-what"), second.locator(".ddpm-map-verdict")
     cell(second, "2-2").hover()
-    until(page, lambda: what.inner_text().replace("\u00a0", " ") == "label 4, scale 3, seed 9")
+    until(page, lambda: what.inner_text().replace("\u00a0", " ") == "label 4, γ = 3, seed 9")
     assert "sees a 4, 91" in verdict.inner_text() and chosen(second) == "1-0"  # a look is no choice
     page.mouse.move(2, 2)
-    until(page, lambda: what.inner_text().replace("\u00a0", " ") == "label 4, scale 1, seed 7")
+    until(page, lambda: what.inner_text().replace("\u00a0", " ") == "label 4, γ = 1, seed 7")
     assert "sees a 6, 55" in verdict.inner_text() and "a 4, 5.0" in verdict.inner_text()
     cell(second, "0-1").click()
     settle(page)

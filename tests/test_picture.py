@@ -11,6 +11,7 @@ from ddpm_lib import add_noise, linear_schedule
 from ddpm_lib.painting import painting
 from ddpm_lib.pictures import face, sample_pictures, shapes
 from ddpm_lib.widgets.picture_process import PictureProcess
+from tests.figures_page import still_of
 from tests.node import run_node_tests
 
 SCHEDULE = linear_schedule()
@@ -53,13 +54,21 @@ def test_it_bakes_its_pictures_and_is_the_same_each_time():
     assert small().html() == small().html() != small(mode="back").html()
 
 
+def test_the_still_is_of_the_way_that_is_shown():
+    forward, back = small().still(), small(mode="back").still()
+    assert "step by step" in forward and "in one jump" in forward and "stroke" not in forward
+    assert "back in one stroke" in back and "jump" not in back
+    pairs = re.findall(r">([\d.]+), ([\d.]+)</text>", forward)
+    assert len(pairs) == 5 and all(abs(float(a) - float(b)) < 0.1 for a, b in pairs)  # the chain and the jump
+
+
 def test_no_name_or_caption_can_break_out():
     evil = "</script><!-- <script> \u2028 ` ${x}"
     html = PictureProcess(SCHEDULE, {evil: painting(16)}, caption=evil, mode="back", t=500, error=0.1).html()
     assert html.count("<script") == 1 and "<!--" not in html
     state = json.loads(re.search(r'^start\(".*?", (\{.*\}), render\);$', html, re.MULTILINE)[1])
     assert state["pictures"][0]["name"] == evil and (state["mode"], state["t"], state["error"]) == ("back", 500, 0.1)
-    still = html[html.index('<div class="ddpm-still">') : html.index("</div>")]
+    still = still_of(html)
     assert still.count("<svg") == 1 and still.count("<image") == 2 and "× 157" in still and "10 % in eps" in still
 
 

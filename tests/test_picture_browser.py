@@ -11,7 +11,7 @@ from PIL import Image
 from ddpm_lib.pictures import face
 from ddpm_lib.schedules import linear_schedule
 from ddpm_lib.widgets.picture_process import PictureProcess
-from tests.figures_page import HEAD, control, figure, keeps_to_itself, number, pixels, settle, until
+from tests.figures_page import HEAD, control, figure, keeps_to_itself, number, pixels, settle, stands_still, until
 from tests.ink_page import CLEAN, PAINTING, SIDE, off
 from tools import site
 
@@ -118,9 +118,8 @@ def test_time_by_keyboard_one_drop_and_play(opened):
     until(page, lambda: int(control(first, "t").input_value()) > 30)
     assert play.inner_text() == "Pause"
     play.click()
-    rest = control(first, "t").input_value()
-    page.wait_for_timeout(250)
-    assert control(first, "t").input_value() == rest and play.inner_text() == "Play"
+    stands_still(page, lambda: control(first, "t").input_value())
+    assert play.inner_text() == "Play"
 
 
 def test_another_picture_by_keyboard(opened):
@@ -141,14 +140,14 @@ def test_the_readers_own_file_stays_in_the_page(opened, picture_address):
     until(page, lambda: (view(first, 0)[:, 5] == [255, 0, 0]).all())
     assert (view(first, 0)[:, 120] == [0, 0, 255]).all()  # the middle square of the wide picture
     assert control(first, "picture-2").is_checked()
-    assert first.locator(".ddpm-choice").nth(2).inner_text() == "half"
+    assert first.locator(".ddpm-pick").nth(2).inner_text() == "half"
     go(page, first, 300)
     assert abs(deviation(first, "chain") - deviation(first, "jump")) < 0.03
     another = {"name": "tall.jpg", "mimeType": "image/jpeg", "buffer": png("white", "white", 90, 400, "JPEG")}
     control(first, "file").set_input_files(another)
-    until(page, lambda: first.locator(".ddpm-choice").nth(2).inner_text() == "tall")
+    until(page, lambda: first.locator(".ddpm-pick").nth(2).inner_text() == "tall")
     go(page, first, 0)
-    assert view(first, 0).min() > 250 and first.locator(".ddpm-choice").count() == 4
+    assert view(first, 0).min() > 250 and first.locator(".ddpm-pick").count() == 4
     requests = [url for url in log.requests if not url.startswith(("data:", "blob:"))]
     assert requests == [f"{picture_address}/index.html"] and log.foreign == [] and log.errors == []
 

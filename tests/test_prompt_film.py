@@ -14,6 +14,7 @@ from PIL import Image
 
 from ddpm_lib.widgets.figure import BUDGET
 from ddpm_lib.widgets.prompt_film import ROOM, PromptFilm, colour, differ, pack
+from tests.figures_page import still_of
 from tests.node import run_node_tests
 from tests.prompt_film_page import PROMPTS, SCALES, SEEDS, TIMES, colour_of, film_figure, frames
 
@@ -127,9 +128,9 @@ def test_it_is_a_widget_and_a_page_and_the_same_each_time():
 
 def test_the_still_shows_every_prompt_at_every_scale():
     html = film_figure().html()
-    still = html[html.index('<div class="ddpm-still">') : html.index("</div>")]
+    still = still_of(html)
     assert still.count("<svg") == 1 and 'aria-label="pictures of 3 prompts at the guidance scales 1, 2.5, 7"' in still
-    assert re.findall(r">([^<>]+)</text>", still) == ["s = 1", "s = 2.5", "s = 7", *PROMPTS]
+    assert re.findall(r">([^<>]+)</text>", still) == ["γ = 1", "γ = 2.5", "γ = 7", *PROMPTS]
     page = sheet(re.search(r'href="([^"]+)"', still)[1])
     assert page.shape == (3 * 48, 3 * 48, 3)
     for p, g in product(range(3), range(3)):
@@ -140,7 +141,7 @@ def test_a_prompt_cannot_break_out():
     evil = '</script><!-- <b>"&'
     html = film_figure(prompts=[evil, "b", "c" * 60]).html()
     assert html.count("<script") == 1 and html.count("</script") == 1 and "<!--" not in html and "<b>" not in html
-    assert "c" * 31 + "…" in html
+    assert "c" * 31 + "…" in still_of(html)
     state = json.loads(re.search(r'^start\(".*?", (\{.*\}), render\);$', html, re.MULTILINE)[1])
     assert state["film"]["prompts"][0] == evil
 

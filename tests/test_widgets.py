@@ -1,14 +1,18 @@
 """The figures from Python's side: what they bake, what they say, and their arithmetic in node."""
 
 import base64
+import io
 import json
 import re
 import subprocess
 import sys
+from html import escape
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from ddpm_lib import widgets
 from ddpm_lib.painting import painting
@@ -19,7 +23,9 @@ from ddpm_lib.schedules import (
     scaled_linear_schedule,
 )
 from ddpm_lib.widgets import ForwardReverse, ScheduleExplorer
+from ddpm_lib.widgets.captions import CAPTIONS
 from ddpm_lib.widgets.figure import BUDGET, Figure
+from tests.figures_page import still_of
 from tests.node import run_node_tests
 
 SCHEDULE = linear_schedule(100, 1e-3, 0.2)
@@ -111,7 +117,7 @@ def test_the_modules_of_a_figure_are_one_script_that_stands_alone(name):
 
 def test_the_still_is_a_picture_in_the_page(maker):
     html = maker().html()
-    still = html[html.index('<div class="ddpm-still">') : html.index("</div>")]
+    still = still_of(html)
     drawn = re.sub(r'href="[^"]*"', "", still)  # without the bytes of its pictures
     assert still.count("<svg") == 1 and 'aria-label="' in still and "nan" not in drawn.lower()
 
@@ -231,3 +237,31 @@ def test_importing_the_library_does_not_import_the_figures():
     code = "import ddpm_lib, sys; print('anywidget' in sys.modules, 'ddpm_lib.widgets' in sys.modules)"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert run.stdout.split() == ["False", "False"]
+
+
+def test_a_notebook_that_is_not_trusted_shows_the_still(maker):
+    """What a cleaner of HTML leaves: no script, no style, no SVG, no words of the drawing; pictures stay."""
+    html = re.sub(r"<(script|style)\b.*?</\1>", "", maker().html(), flags=re.DOTALL)
+    assert "<svg" not in html and "<text" not in html
+    words = re.sub(r"<[^>]*>", "", html).split()
+    assert words == escape(maker().caption).split()
+    picture = re.search(r'<img src="([^"]*)" alt="([^"]+)" width="(\d+)" height="(\d+)">', html)
+    assert picture[1].startswith("data:image/svg+xml,") and "currentColor" not in picture[2] and int(picture[3]) >= 320
+
+
+def test_the_bundle_has_the_still_as_a_small_picture(maker):
+    png = base64.b64decode(maker()._repr_mimebundle_()[0]["image/png"])
+    picture = np.asarray(Image.open(io.BytesIO(png)).convert("L"), dtype=float)
+    assert len(png) < 60_000 and picture.shape[1] == 480 and picture.shape[0] > 60
+    assert picture.std() > 5 and (picture == 255).mean() > 0.02  # something is drawn, on white paper
+
+
+@pytest.mark.parametrize("name", widgets.__all__)
+def test_every_figure_has_words_of_its_own(name):
+    own = {key: words for key, words in CAPTIONS.items() if key.split("/")[0] == name}
+    assert own and all(len(words) > 80 and words.endswith((".", "?")) for words in own.values())
+
+
+def test_a_caption_is_the_figures_own_unless_the_cell_says_another(maker):
+    assert maker(caption=None).caption == CAPTIONS[type(maker()).__name__]
+    assert maker(caption="").caption == "" and maker(caption="Mine.").caption == "Mine."

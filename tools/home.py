@@ -29,7 +29,7 @@ def figure() -> ForwardReverse:
         schedule,
         points=points,
         points_reverse=reverse(points, (300, 2)),
-        picture=painting(128),
+        picture=painting(64),  # as fine as the way back: grain of one size in both
         picture_reverse=reverse(paintings(24, 64), (1, 3, 64, 64)),
         caption=CAPTION,
         autoplay=True,

@@ -107,8 +107,9 @@ export function slider({ name, short, min, max, step = 1, get, show, input, comm
     range.setAttribute("aria-valuetext", text);
   };
   // The range comes before the output: a label belongs to the first of the two.
-  const label = make("label", { class: "ddpm-slider" }, make("span", {}, name), range, output);
-  return { label, range, refresh };
+  const title = make("span", {}, name);
+  const label = make("label", { class: "ddpm-slider" }, title, range, output);
+  return { label, range, refresh, name: title };
 }
 
 // The picture of a data: address as numbers in [-1, 1], three to a pixel.

@@ -178,7 +178,8 @@ function varianceStrip(T, rateAt) {
     "aria-hidden": "true" });
   svg.append(make("rect", { width: 100, height: 20, class: "ddpm-fill-noise" }),
     make("path", { d: `${line}L100 20L0 20Z`, class: "ddpm-fill-signal" }));
-  return svg;
+  return make("div", { class: "ddpm-strip-box" }, svg, make("span", { class: "ddpm-strip-signal" }, "signal"),
+    make("span", { class: "ddpm-strip-noise" }, "noise"));
 }
 
 export function render({ model, el }) {
@@ -266,9 +267,13 @@ export function render({ model, el }) {
     } else if (!model.get("playing")) motion.stop();
     label();
   };
+  const sayWay = () => {
+    time.name.textContent = `time t, noise is ${model.get("direction") === "forward" ? "added" : "taken away"}`;
+  };
   const onDirection = () => {
     const direction = model.get("direction");
     for (const way of ways) way.radio.checked = way.value === direction;
+    sayWay();
     if (t === 0 || t === T) setTime(direction === "forward" ? 0 : T);
     pen();
   };
@@ -277,6 +282,7 @@ export function render({ model, el }) {
   for (const [event, tell] of Object.entries(heard)) model.on(event, tell);
   const unwatch = watch(body, pen);
   for (const way of ways) way.radio.checked = way.value === model.get("direction");
+  sayWay();
   label();
   pen();
   Promise.all(panels.map((panel) => panel.load?.())).then(() => {

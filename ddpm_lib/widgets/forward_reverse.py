@@ -24,7 +24,7 @@ class ForwardReverse(Figure):
     picture_reverse: the Steps of a sampler of one picture, `.x` (1, 3 or 1, side, side) or without
         the batch; 16 are kept and shown as they are, at most 64 pixels a side, with `.x0_guess` in
         the corner where a step has one.
-    caption: what to notice; it stands under the figure.
+    caption: what stands under the figure; None for the figure's own words, "" for none.
     autoplay: for a home page: it starts by itself (unless the reader asked for reduced motion),
         turns round at either end, and keeps its controls quiet.
     seed: of the noise that the page draws.
@@ -50,7 +50,7 @@ class ForwardReverse(Figure):
         points_reverse=None,
         picture=None,
         picture_reverse=None,
-        caption="",
+        caption=None,
         autoplay=False,
         seed=0,
     ):

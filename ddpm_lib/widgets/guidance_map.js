@@ -67,12 +67,12 @@ export function render({ model, el }) {
   const bar = (kind) => make("span", { class: `ddpm-map-bar ddpm-map-${kind}` }, make("i", {}));
   const heads = scales.map((scale) => {
     const parts = { agreed: bar("agreed"), spread: bar("spread") };
-    const box = make("div", { role: "rowheader", class: "ddpm-map-head" }, make("span", {}, `s = ${scale}`),
+    const box = make("div", { role: "rowheader", class: "ddpm-map-head" }, make("span", {}, `γ = ${scale}`),
       make("div", { class: "ddpm-map-bars", "aria-hidden": "true" }, ...(table ? [parts.agreed] : []), parts.spread));
     return { ...parts, box };
   });
   const titles = make("div", { role: "row", class: "ddpm-map-row ddpm-map-titles" },
-    make("div", { role: "columnheader" }, "scale"), ...seeds.map((seed) => make("div", { role: "columnheader" }, `seed ${seed}`)));
+    make("div", { role: "columnheader" }, "guidance"), ...seeds.map((seed) => make("div", { role: "columnheader" }, `seed ${seed}`)));
   const board = make("div", { role: "grid", class: "ddpm-map-grid", style: `--ddpm-columns: ${seeds.length}`,
     onkeydown: (event) => {
       const to = moveBy(event.key, event.ctrlKey || event.metaKey, chosen(), scales.length, seeds.length);
@@ -111,7 +111,7 @@ export function render({ model, el }) {
   };
   const detail = () => {
     const label = labelNow(), [row, column] = hovered ?? chosen();
-    what.textContent = `${scales[row] === 0 ? "no label heard" : `label ${labels[label]}`}, scale\u00a0${scales[row]}, seed\u00a0${seeds[column]}`;
+    what.textContent = `${scales[row] === 0 ? "no label heard" : `label ${labels[label]}`}, γ\u00a0=\u00a0${scales[row]}, seed\u00a0${seeds[column]}`;
     verdict.textContent = judgement(label, row, column);
     if (votes) {
       const seen = judgedAt(grid, table, label, row, column);

@@ -17,7 +17,7 @@ class GuidanceMap(Figure):
     grid: a GuidedGrid of ddpm_lib.examples.guided_grid: labels, scales, seeds, grey images, and where a judge looked
         on, what it saw and how far apart the samples of a row are. At most 400 pictures.
     label: the one shown first, the first of the grid if not given.
-    caption: what to notice; it stands under the figure.
+    caption: what stands under the figure; None for the figure's own words, "" for none.
 
     Live, `label`, `row` and `column` (the chosen cell) can be read, set and observed.
     """
@@ -29,7 +29,7 @@ class GuidanceMap(Figure):
     row = traitlets.Int(0).tag(sync=True, baked=True)
     column = traitlets.Int(0).tag(sync=True, baked=True)
 
-    def __init__(self, grid, *, label=None, caption=""):
+    def __init__(self, grid, *, label=None, caption=None):
         images = torch.as_tensor(grid.images)
         lead = (len(grid.labels), len(grid.scales), len(grid.seeds))
         if images.ndim != 6 or images.shape[:3] != lead or 0 in lead:
@@ -76,6 +76,6 @@ class GuidanceMap(Figure):
         wide = 56 * columns
         inside = f'<image x="60" width="{wide}" height="{56 * rows}" href="{grey_sheet(page[None], LEVELS)}"/>'
         for i, scale in enumerate(self.grid["scales"]):
-            inside += f'<text x="52" y="{56 * i + 32}" text-anchor="end">s = {scale:g}</text>'
+            inside += f'<text x="52" y="{56 * i + 32}" text-anchor="end">γ = {scale:g}</text>'
         what = f"samples of the label {self.label} at guidance scales {self.grid['scales'][0]:g} and up"
         return encode.drawing(f"0 0 {60 + wide} {56 * rows}", what, inside)

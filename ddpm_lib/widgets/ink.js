@@ -62,14 +62,21 @@ export function render({ model, el }) {
   const scale = make("output", {});
   const museum = make("div", { class: "ddpm-museum", role: "img" }, ...thumbs.map((thumb) => thumb.box));
 
-  const readouts = {};
+  const readouts = {}, openWords = make("span", {});
   const reading = (name, text) => {
     readouts[name] = make("output", {});
     return make("div", { "data-readout": name }, make("span", {}, text), readouts[name]);
   };
   const button = (short, text, onclick) => make("button", { type: "button", "data-control": short, onclick }, text);
   const play = make("button", { type: "button", class: "ddpm-play", "data-control": "restore",
-    onclick: () => { if (motion.running) halt(); else if (canvas?.deepest()) { motion.start(); label(); } } });
+    onclick: () => { if (motion.running) halt(); else if (inked()) { motion.start(); label(); } } });
+  const said = make("p", { class: "ddpm-ink-said", role: "status" });
+  // Whether there is ink to take away; says what to do where there is none.
+  const inked = () => {
+    const deep = canvas?.deepest();
+    said.textContent = deep ? "" : "There is no ink yet: draw on the painting first, or press “Drown everything”.";
+    return deep;
+  };
   const label = () => {
     play.textContent = motion.running ? "Pause" : "Restore";
     play.dataset.state = motion.running ? "running" : "resting";
@@ -100,25 +107,26 @@ export function render({ model, el }) {
       make("div", { class: "ddpm-easel-know" },
         make("div", { class: "ddpm-easel-pair" }, panel("what he expects", guess), panel("the lost painting", lost)),
         panel(make("span", {}, "what he has seen, and its weight: ", scale), museum))),
-    make("div", { class: "ddpm-row" }, play, button("step", "One look", () => { halt(); look(); }),
+    make("div", { class: "ddpm-row ddpm-ink-row" }, play, button("step", "One look", () => { halt(); look(); }),
       button("coat", "Ink everywhere", () => { spill(() => brush.strength); }),
       button("drown", "Drown everything", () => { spill(() => T); }),
       button("reset", "Start again", () => { halt(); canvas?.reset(); last = null; draw(); })),
+    said,
     make("div", { class: "ddpm-row" },
       make("div", { class: "ddpm-way" }, make("span", {}, "he knows his works"),
         make("div", { class: "ddpm-ways", role: "radiogroup", "aria-label": "he knows his works" }, ...ways.map((way) => way.label))),
       make("label", { class: "ddpm-seen" }, seen, " he has seen this one too")),
     make("div", { class: "ddpm-sliders" }, ...sliders.map((one) => one.label)),
     make("div", { class: "ddpm-readings" }, reading("amplitude", "amplitude left"), reading("deepest", "deepest ink, t"),
-      reading("difference", "RMS off the lost one"), reading("open", "works still possible")));
+      reading("difference", "RMS off the lost one"), reading("open", openWords)));
 
   // ---- what happens to the canvas
   const known = () => (model.get("seen") ? [...works, canvas.clean] : works);
   const think = (x) => restore(x, canvas.level, known(), side, rates, { whole: model.get("whole") });
-    const spill = (amount) => { if (canvas) { canvas.ink(amount); last = null; soon(); } };
+  const spill = (amount) => { if (canvas) { canvas.ink(amount); last = null; said.textContent = ""; soon(); } };
   // What he thought at his last look stays on show until ink falls.
   const look = () => {
-    const deepest = canvas?.deepest();
+    const deepest = inked();
     if (!deepest) return;
     const answer = think(canvas.seen());
     canvas.stepDown(answer.x0, Math.max(0, deepest - STRIDE));
@@ -148,6 +156,8 @@ export function render({ model, el }) {
     readouts.amplitude.textContent = percent(canvas.amplitude());
     readouts.deepest.textContent = deepest;
     readouts.difference.textContent = difference.toFixed(3);
+    // Judged by pieces, each place may keep to one work, and the works with a bar be many all the same.
+    openWords.textContent = model.get("whole") ? "works still possible" : "works possible for each place";
     readouts.open.textContent = answer.open ? answer.open.toFixed(1) : "–";
     const best = answer.share.reduce((top, w, k) => (w > answer.share[top] ? k : top), 0);
     museum.setAttribute("aria-label", `${known().length} works; ` + (answer.open

@@ -30,7 +30,7 @@ class InkAndRestorer(Figure):
     picture: (3 or 1, side, side) in [-1, 1], the painting on the easel; side <= 96.
     works: (n, 3, side, side), what he has seen: 2 to 23 works, the painting on the easel not among them (the
         reader can add it: "he has seen this one too"); `ddpm_lib.pictures.night_pieces` suit the book's own.
-    caption: what to do and what to notice; it stands under the figure.
+    caption: what stands under the figure; None for the figure's own words, "" for none.
     seen, whole: how the two switches stand at first. seed: of the ink.
     """
 
@@ -41,7 +41,7 @@ class InkAndRestorer(Figure):
     seen = traitlets.Bool(False).tag(sync=True, baked=True)
     whole = traitlets.Bool(False).tag(sync=True, baked=True)
 
-    def __init__(self, schedule, picture, works, *, caption="", seen=False, whole=False, seed=0):
+    def __init__(self, schedule, picture, works, *, caption=None, seen=False, whole=False, seed=0):
         clean = encode.as_picture(picture, most=1.5)
         side = clean.shape[-1]
         if side > MOST_SIDE:

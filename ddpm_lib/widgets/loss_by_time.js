@@ -22,6 +22,7 @@ function lossChart(seek) {
   };
   const draw = (view, { t, who, logTime, logLoss }) => {
     const { clientWidth: width, clientHeight: height } = svg;
+    if (width <= MARGIN.left + MARGIN.right) return; // not in sight
     inner = Math.max(width - MARGIN.left - MARGIN.right, 1);
     const tall = Math.max(height - MARGIN.top - MARGIN.bottom, 1);
     axis = timeAxis(view, logTime);
@@ -66,10 +67,24 @@ export function render({ model, el }) {
   const whoNow = () => (namesOf(viewNow()).includes(model.get("who")) ? model.get("who") : namesOf(viewNow())[0]);
   const stopNow = () => stopAt(stopsOf(viewNow()), model.get("t"));
   const toStop = (k) => set({ t: stopsOf(viewNow())[k] });
+  const axisNow = () => timeAxis(viewNow(), model.get("log_t"));
 
   const chart = lossChart((k) => { toStop(k); commit(); });
-  const time = slider({ name: "time t", short: "t", min: 0, max: 1, get: stopNow,
-    show: () => String(stopsOf(viewNow())[stopNow()]), input: toStop, commit });
+  // The slider is the time axis of the chart above it: its thumb stands under the time, and a key goes to the next stop.
+  const time = slider({ name: "time t", short: "t", min: 0, max: 1000,
+    get: () => Math.round(1000 * placeOn(axisNow(), stopsOf(viewNow())[stopNow()])),
+    show: () => String(stopsOf(viewNow())[stopNow()]),
+    input: (place) => toStop(nearestStop(stopsOf(viewNow()), axisNow(), place / 1000)), commit });
+  time.label.classList.add("ddpm-loss-time");
+  time.range.addEventListener("keydown", (event) => {
+    const last = stopsOf(viewNow()).length - 1, few = Math.max(1, Math.round(last / 8)), k = stopNow();
+    const to = { ArrowRight: k + 1, ArrowUp: k + 1, ArrowLeft: k - 1, ArrowDown: k - 1, PageUp: k + few, PageDown: k - few,
+      Home: 0, End: last }[event.key];
+    if (to === undefined) return;
+    event.preventDefault();
+    toStop(Math.min(Math.max(to, 0), last));
+    commit();
+  });
   const key = make("div", { class: "ddpm-key" });
   const viewChoice = choiceOf("data", "view", views.map(({ name }) => [name, name]), (name) => {
     const next = views.find((view) => view.name === name);
@@ -118,7 +133,6 @@ export function render({ model, el }) {
     viewChoice.show(view.name);
     part.who.show(who);
     for (const [name, { input }] of Object.entries(logs)) input.checked = model.get(name);
-    time.range.max = stopsOf(view).length - 1;
     time.refresh();
     key.replaceChildren(...curvesOf(view).map((curve) => make("span", { class: "ddpm-key-line", style: hueOf(view, curve.name) },
       curve.name === "floor" ? "floor: nobody gets below" : curve.name)));

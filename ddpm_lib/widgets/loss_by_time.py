@@ -27,7 +27,7 @@ class LossByTime(Figure):
             curve of its name; "floor" is the name of the floor.
         log_t, log_loss: whether an axis is logarithmic at first.
     t: the time it starts at, about the middle if not given.
-    caption: what to notice; it stands under the figure.
+    caption: what stands under the figure; None for the figure's own words, "" for none.
 
     Live, `view`, `who` (whose answers), `t`, `example`, `log_t` and `log_loss` can be read, set and observed.
     """
@@ -42,7 +42,7 @@ class LossByTime(Figure):
     log_t = traitlets.Bool(False).tag(sync=True, baked=True)
     log_loss = traitlets.Bool(False).tag(sync=True, baked=True)
 
-    def __init__(self, views, *, t=None, caption=""):
+    def __init__(self, views, *, t=None, caption=None):
         if not views:
             raise ValueError("LossByTime has nothing to show: give it at least one view with a curve.")
         baked = [_view(name, **parts) for name, parts in views.items()]

@@ -21,7 +21,7 @@ export function render({ model, el }) {
   const tell = (text) => { says.textContent = text; };
   const bar = make("progress", { max: total, value: 0, hidden: true, "aria-label": "loaded so far" });
   const load = make("button", { type: "button", class: "ddpm-net-load", "data-control": "load", onclick: begin },
-    `Load the network: ${megabytes(sizes.weights)} of weights, ${megabytes(sizes.runtime)} of runtime`);
+    `Load the network and draw: ${megabytes(sizes.weights)} of weights, ${megabytes(sizes.runtime)} of runtime`);
   const gate = make("div", { class: "ddpm-net-gate" }, load, bar);
   if (figure) gate.prepend(figure.querySelector(".ddpm-still").firstElementChild.cloneNode(true));
   const inTheWay = () => obstacle({ protocol: location.protocol, root: document.documentElement.dataset.content_root,
@@ -41,7 +41,6 @@ export function render({ model, el }) {
       body.dataset.network = loaded;
       gate.hidden = true;
       stageBox.hidden = false;
-      tell("The network is here. It will not be loaded again while this page is open.");
       drawButton.focus();
     } catch (error) {
       network?.stop();
@@ -49,7 +48,9 @@ export function render({ model, el }) {
       load.disabled = error.again === false;
       bar.hidden = true;
       tell(advice(error));
+      return;
     }
+    await draw();
   }
 
   // ---- pictures ----
@@ -96,6 +97,8 @@ export function render({ model, el }) {
     if (state.label === "all") return [...Array(10).keys()];
     return [state.label === "none" ? NO_LABEL : Number(state.label)];
   };
+  // Guided, a step asks the network twice, with the label and without; both go through it in one batch.
+  const answersAStep = () => (state.label === "none" || state.scale === 1 ? 1 : 2);
   async function draw() {
     if (running) return pauseOrGo();
     player.stop();
@@ -114,14 +117,17 @@ export function render({ model, el }) {
         state.frame = steps.length - 1;
         show();
         tell(`Step ${state.frame} of ${Math.min(state.steps, from)}, t = ${step.t}`);
+        body.toggleAttribute("data-paused", mine.paused !== null);
         await mine.paused;
+        body.toggleAttribute("data-paused", false);
         return !mine.stopped;
       });
       if (mine.stopped) return;
-      const whole = performance.now() - begun;
+      const whole = performance.now() - begun, twice = answersAStep() === 2;
       const calls = times.length, each = times.reduce((sum, ms) => sum + ms, 0) / calls;
-      tell(`${who.length === 1 ? "One digit" : "Ten digits"} in ${(whole / 1000).toFixed(2)} s: ${calls} calls of the`
-        + ` network, ${format.short(each)} ms each${who.length > 1 ? " for all ten" : ""}.`);
+      tell(`${who.length === 1 ? "One digit" : "Ten digits"} in ${(whole / 1000).toFixed(2)} s: ${answersAStep() * calls} calls of`
+        + ` the network, ${format.short(each / answersAStep())} ms each${who.length > 1 ? " for all ten" : ""}${twice
+          ? "; each step asks with the label and without" : ""}.`);
       const detail = { steps, labels: who, seconds: whole / 1000, calls, ms: each };
       body.dispatchEvent(new CustomEvent("ddpm:film", { bubbles: true, detail }));
     } catch (error) {
@@ -171,10 +177,10 @@ export function render({ model, el }) {
   const noise = slider({ name: "noise it to", short: "noise", min: 20, max: T, step: 10, get: () => state.t,
     show: () => `t = ${state.t}, ${format.short(100 * table.signalRate[state.t])} % of it left`,
     input: (t) => change("t", t) });
-  const scale = slider({ name: "guidance scale", short: "scale", min: 0, max: 8, step: 0.5, get: () => state.scale,
+  const scale = slider({ name: "guidance scale γ", short: "scale", min: 0, max: 8, step: 0.5, get: () => state.scale,
     show: () => (state.scale === 1 ? "1: none" : String(state.scale)), input: (v) => change("scale", v) });
   const count = slider({ name: "steps", short: "steps", min: 1, max: 100, get: () => state.steps,
-    show: () => `${state.steps} (${WAYS[state.way].calls(state.steps)} calls)`, input: (n) => change("steps", n) });
+    show: () => `${state.steps} (${answersAStep() * WAYS[state.way].calls(state.steps)} calls)`, input: (n) => change("steps", n) });
   const scrub = slider({ name: "the film", short: "frame", min: 0, max: 0, get: () => state.frame,
     show: () => (steps[state.frame] ? `step ${state.frame}, t = ${steps[state.frame].t}` : "not yet drawn"),
     input: (k) => { player.stop(); state.frame = k; show(); refresh(); } });

@@ -39,7 +39,7 @@ class NetworkInPage(Figure):
 
     film: the still and the first thing seen: (rows, columns, 28, 28) in [−1, 1], as examples.guided_film draws it.
     label: 0..9, or None; scale: of the guidance, 0..8; steps: 1..100; sampler: one of SAMPLERS; seed: of the noise.
-    caption: what to do, and what to notice.
+    caption: what stands under the figure; None for the figure's own words, "" for none.
     """
 
     modules = ("figure.js", "schedule_math.js", "samplers.js", "network_film.js", "network_pad.js",
@@ -50,7 +50,7 @@ class NetworkInPage(Figure):
     sizes = traitlets.Dict().tag(sync=True, baked=True)
     first = traitlets.Dict().tag(sync=True, baked=True)
 
-    def __init__(self, film, *, label=3, scale=2.0, steps=20, sampler="dpmpp", seed=0, caption=""):
+    def __init__(self, film, *, label=3, scale=2.0, steps=20, sampler="dpmpp", seed=0, caption=None):
         if label is not None and label not in range(10):
             raise ValueError(f"label must be a digit 0..9, or None, got {label!r}.")
         if not 0 <= scale <= 8 or not 1 <= steps <= 100:
@@ -72,10 +72,10 @@ class NetworkInPage(Figure):
     def still(self) -> str:
         """The film as one picture, row by row."""
         rows, columns = self._film.shape[:2]
-        sheet = torch.full((1, 30 * rows, 30 * columns), -1.0)
+        sheet = torch.full((1, 30 * rows, 30 * columns), 1.0)
         for r in range(rows):
             for c in range(columns):
-                sheet[0, 30 * r + 1 : 30 * r + 29, 30 * c + 1 : 30 * c + 29] = self._film[r, c]
+                sheet[0, 30 * r + 1 : 30 * r + 29, 30 * c + 1 : 30 * c + 29] = -self._film[r, c]  # ink on paper
         width, height = 30 * columns, 30 * rows
         address = encode.picture_address(sheet.expand(3, -1, -1))
         picture = f'<image href="{address}" width="{width}" height="{height}"/>'

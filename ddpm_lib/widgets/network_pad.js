@@ -2,7 +2,7 @@
 import { make } from "./figure.js";
 import { PIXELS, SIDE, stroke, touch } from "./network_film.js";
 
-// Ten pictures or one, −1 … 1 as grey, on a canvas of whole pixels; dark ground as in the book's pictures of digits.
+// Ten pictures or one, −1 … 1 as ink on paper, on a canvas of whole pixels, as all digits in the book.
 export function paint(canvas, pictures) {
   const n = pictures ? pictures.length / PIXELS : 1, across = n === 1 ? 1 : 4, down = Math.ceil(n / across);
   [canvas.width, canvas.height] = [across * SIDE, across * SIDE];
@@ -10,7 +10,7 @@ export function paint(canvas, pictures) {
   const lift = ((across - down) * SIDE) / 2;
   for (let k = 0; pictures && k < n; k++) {
     for (let i = 0; i < PIXELS; i++) {
-      image.data.fill(127.5 * (pictures[k * PIXELS + i] + 1), 4 * i, 4 * i + 3); // the canvas clips to bytes
+      image.data.fill(127.5 * (1 - pictures[k * PIXELS + i]), 4 * i, 4 * i + 3); // the canvas clips to bytes
       image.data[4 * i + 3] = 255;
     }
     pen.putImageData(image, (k % across) * SIDE, Math.floor(k / across) * SIDE + lift);

@@ -108,8 +108,7 @@ export function render({ model, el }) {
       make("span", {}, "Data"), ...names, make("span", { class: "ddpm-hint" }, "or draw on the left")),
     make("div", { class: "ddpm-line-panels" }, make("div", { class: "ddpm-cell" }, keys.pad, pad),
       make("div", { class: "ddpm-cell" }, key(["x ↑  time t →"]), map),
-      make("div", { class: "ddpm-cell" }, keys.now, now)),
-    time.label,
+      make("div", { class: "ddpm-cell" }, keys.now, now), time.label),
     make("div", { class: "ddpm-row" }, play, views.box, make("label", { class: "ddpm-check" }, arrows, " score arrows")),
     ...Object.values(only).flat());
 

@@ -41,7 +41,7 @@ class OneDimension(Figure):
     view: what is shown first: "marginals" (distances to N(0, 1)), "posterior" (p(x_0 | x_t) and the step back
         of the point that was picked), "samples" (walkers along the chain, DDPM and DDIM).
     process: which walkers, "chain", "ddpm" or "ddim". t: the time it starts at; a quarter of T if not given.
-    x: the x_t it starts at. caption: what to notice; it stands under the figure. seed: of the walkers.
+    x: the x_t it starts at. caption: what stands under the figure; None for its own words. seed: of the walkers.
 
     Live, `density`, `heights` (of the 64 bins, once drawn), `view`, `process`, `steps`, `jump`, `t`, `x` and
     `playing` can be read, set and observed; `rows()` gives the mixture on the screen.
@@ -68,7 +68,7 @@ class OneDimension(Figure):
 
     def __init__(
         self, schedule, density="two bumps", *, data=None, view="marginals", process="ddpm", t=None, x=0.3,
-        caption="", seed=0,
+        caption=None, seed=0,
     ):  # fmt: skip
         if not 10 <= schedule.T <= 1000:
             raise ValueError(f"OneDimension draws T = 10..1000 steps, got a schedule with T = {schedule.T}.")
@@ -116,6 +116,9 @@ class OneDimension(Figure):
         width = (signal**2 * std**2 + noise**2).sqrt()
         z = (x[:, None] - signal * mean) / width
         return (weight / weight.sum() / width * torch.exp(-(z**2) / 2)).sum(1) / math.sqrt(2 * math.pi)
+
+    def variant(self) -> str:
+        return self.view
 
     def still(self) -> str:
         """q(x_t) at five times, each beside N(0, 1), dashed; x runs upwards."""

@@ -46,15 +46,15 @@ export function render({ model, el }) {
     const canvas = make("canvas", { class: "ddpm-picture", "aria-hidden": "true" });
     const radio = make("input", { type: "radio", name: `${group}p`, value: k, "data-control": `picture-${k}`,
       "aria-label": name, onchange: () => choose(k) });
-    return { canvas, radio, label: make("label", { class: "ddpm-choice" }, radio, canvas, make("span", {}, name)) };
+    return { canvas, radio, label: make("label", { class: "ddpm-pick" }, radio, canvas, make("span", {}, name)) };
   };
   const choices = names.map((name, k) => choiceOf(k, name));
   const said = make("div", { class: "ddpm-said", role: "status" });
   const file = make("input", { type: "file", accept: "image/*", "data-control": "file", "aria-label": "your own picture",
     onchange: () => { take(file.files[0]); file.value = ""; } });
-  const own = make("label", { class: "ddpm-choice ddpm-own" }, file, make("div", { class: "ddpm-own-box", "aria-hidden": "true" }, "+"),
+  const own = make("label", { class: "ddpm-pick ddpm-own" }, file, make("div", { class: "ddpm-own-box", "aria-hidden": "true" }, "+"),
     make("span", {}, "your own"));
-  const shelf = make("div", { class: "ddpm-shelf", role: "group", "aria-label": "picture" }, ...choices.map((one) => one.label), own);
+  const shelf = make("div", { class: "ddpm-picks", role: "group", "aria-label": "picture" }, ...choices.map((one) => one.label), own);
   const add = (picture, name) => {
     let k = names.length;
     if (shown.length > k) shown[k] = picture; // a second file takes the first one's place

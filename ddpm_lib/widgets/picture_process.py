@@ -29,7 +29,7 @@ class PictureProcess(Figure):
     pictures: name -> (3 or 1, side, side) in [-1, 1], 1 to 6 of them, side <= 128, as
         `ddpm_lib.pictures.sample_pictures` has them.
     t: where time stands at first. mode: "forward" or "back". error: of eps, 0..0.2, for the way back.
-    caption: what to do and what to notice; it stands under the figure. seed: of the noise.
+    caption: what stands under the figure; None for the figure's own words, "" for none. seed: of the noise.
 
     Live, `t`, `mode`, `forget`, `error` and `choice` can be read, set and observed.
     """
@@ -45,7 +45,7 @@ class PictureProcess(Figure):
     error = traitlets.Float(0.05).tag(sync=True, baked=True)
     seed = traitlets.Int(0).tag(sync=True, baked=True)
 
-    def __init__(self, schedule, pictures, *, t=None, mode="forward", error=0.05, caption="", seed=0):
+    def __init__(self, schedule, pictures, *, t=None, mode="forward", error=0.05, caption=None, seed=0):
         if not isinstance(pictures, Mapping) or not 1 <= len(pictures) <= MOST_PICTURES:
             raise ValueError(f"pictures must be a dict of 1 to {MOST_PICTURES} pictures by name.")
         clean = {str(name): encode.as_picture(x, name, most=1.5) for name, x in pictures.items()}
@@ -72,22 +72,46 @@ class PictureProcess(Figure):
             seed=seed,
         )
 
+    def variant(self) -> str:
+        return self.mode
+
     def still(self) -> str:
-        """Five times from clean to noise: by the jump, and below it back in one stroke with the error in eps."""
+        """Five times from clean to noise. Forward: by the chain, and below by the jump, with each one's deviation.
+
+        Back: by the jump, and below it back in one stroke with the error in eps.
+        """
         schedule, x0 = self._schedule, next(iter(self._clean.values()))
         x0 = F.interpolate(x0[None], size=(48, 48), mode="area")[0]
         generator = torch.Generator().manual_seed(0)
         eps, other = (torch.randn(x0.shape, generator=generator) for _ in range(2))
         times = [max(1, round(share * schedule.T)) for share in (0, 0.25, 0.5, 0.75, 1)]
-        forth, back, inside = [], [], ""
+        forth, back, inside, chain = [], [], "", self._chain(x0, times, generator)
         for i, t in enumerate(times):
             signal, noise = schedule.signal_rate[t].float(), schedule.noise_rate[t].float()
             forth.append(signal * x0 + noise * eps)
             back.append((forth[-1] - noise * (eps + self.error * other)) / signal.clamp(min=1e-6))
             sigma = float(noise / signal.clamp(min=1e-6))
-            inside += f'<text x="{128 * i + 60}" y="146" text-anchor="middle">t = {t}, × {sigma:.3g}</text>'
-        for pictures, y in ((forth, 0), (back, 154)):
+            says = f"t = {t}, × {sigma:.3g}" if self.mode == "back" else f"t = {t}"
+            inside += f'<text x="{128 * i + 60}" y="146" text-anchor="middle">{says}</text>'
+        rows = (forth, back) if self.mode == "back" else (chain, forth)
+        for pictures, y in zip(rows, (0, 154)):
             inside += f'<image href="{encode.sheet_address(pictures, 5)}" y="{y}" width="640" height="128"/>'
-        inside += f'<text x="0" y="298">back in one stroke, with an error of {100 * self.error:.3g} % in eps</text>'
-        what = "a picture at five times, and what one stroke back makes of it"
-        return encode.drawing("0 0 640 304", what, inside)
+        if self.mode == "back":
+            inside += f'<text x="0" y="298">back in one stroke, with an error of {100 * self.error:.3g} % in eps</text>'
+            what = "a picture at five times, and what one stroke back makes of it"
+        else:
+            far = [f"{float(a.std()):.2f}, {float(b.std()):.2f}" for a, b in zip(chain, forth)]
+            inside += '<text x="0" y="298">above step by step, below in one jump; standard deviations of both:</text>'
+            for i, words in enumerate(far):
+                inside += f'<text x="{128 * i + 60}" y="316" text-anchor="middle">{words}</text>'
+            what = "a picture at five times of the chain, and the same times by one jump"
+        return encode.drawing("0 0 640 322", what, inside)
+
+    def _chain(self, x0, times, generator):
+        """x0 at the given times, walked step by step with fresh noise."""
+        shown, x = [], x0
+        for t, beta in enumerate(self._schedule.beta[: times[-1] + 1].float()):
+            if t:
+                x = (1 - beta).sqrt() * x + beta.sqrt() * torch.randn(x.shape, generator=generator)
+            shown += [x] if t in times else []
+        return shown

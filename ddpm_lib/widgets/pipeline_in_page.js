@@ -118,7 +118,7 @@ export function render({ model, el }) {
       });
       if (mine.stopped) return;
       const seconds = (performance.now() - began) / 1000;
-      tell(`“${asked.prompt}”, guidance ${asked.scale}, seed ${asked.seed}: ${seconds.toFixed(1)} s, in which the U-Net`
+      tell(`“${asked.prompt}”, γ = ${asked.scale}, seed ${asked.seed}: ${seconds.toFixed(1)} s, in which the U-Net`
         + ` was asked ${calls === 1 ? "once" : `${calls} times`}, ${format.short(ms / calls)} ms each.`);
       const detail = { ...asked, frames, calls, ms: ms / calls, seconds };
       drawnSoFar.put(detail);
@@ -147,7 +147,7 @@ export function render({ model, el }) {
     [frames, drawn] = [kept, words];
     show(frames.length - 1);
     refresh();
-    tell(`“${words}”, guidance ${s}, ${steps} steps, seed ${z}, as it was drawn before.`);
+    tell(`“${words}”, γ = ${s}, ${steps} steps, seed ${z}, as it was drawn before.`);
   });
   function again() {
     stop();
@@ -168,7 +168,7 @@ export function render({ model, el }) {
   }
 
   // ---- controls ----
-  const scale = slider({ name: "guidance scale", short: "scale", min: 0, max: 12, step: 0.5, get: () => state.scale,
+  const scale = slider({ name: "guidance scale γ", short: "scale", min: 0, max: 12, step: 0.5, get: () => state.scale,
     show: () => (state.scale === 1 ? "1: none" : state.scale === 0 ? "0: deaf to the prompt" : String(state.scale)),
     input: (v) => { state.scale = v; refresh(); } });
   const count = slider({ name: "steps", short: "steps", min: 1, max: 50, get: () => state.steps,

@@ -72,7 +72,7 @@ class PipelineInPage(Figure):
     prompt_frames(pipe, …)[0, 0, 0] draws it. prompt, negative: the texts to begin with; scale: of the guidance, 0..12
     (1 is none); steps: 1..50; seed: of the noise. examples: prompts on buttons; styles: words that end a prompt.
     folder: the model in diffusers' format with its graphs in page/; the page finds it at SITE under its own name.
-    caption: what to do, and what to notice.
+    caption: what stands under the figure; None for the figure's own words, "" for none.
     """
 
     modules = ("figure.js", "schedule_math.js", "samplers.js", "network_film.js", "clip_tokenizer.js",
@@ -86,7 +86,7 @@ class PipelineInPage(Figure):
     first = traitlets.Dict().tag(sync=True, baked=True)
 
     def __init__(self, film, *, prompt="red apple, noto style", negative="", scale=4.0, steps=20, seed=0,
-                 examples=EXAMPLES, words=STYLES, folder=FOLDER, caption=""):  # fmt: skip
+                 examples=EXAMPLES, words=STYLES, folder=FOLDER, caption=None):  # fmt: skip
         folder, film = Path(folder), torch.as_tensor(film).detach().cpu().float()
         if film.ndim != 4 or film.shape[1] != 3 or film.shape[2] != film.shape[3]:
             raise ValueError(f"film must have shape (frames, 3, side, side), got {tuple(film.shape)}.")

@@ -87,7 +87,7 @@ export function shelf(most, pick) {
   function put(film) {
     const canvas = make("canvas", { class: "ddpm-frame-picture" });
     paintPicture(canvas, film.frames.at(-1).picture);
-    const says = `“${film.prompt}”, guidance ${film.scale}, ${film.steps} steps, seed ${film.seed}`;
+    const says = `“${film.prompt}”, γ = ${film.scale}, ${film.steps} steps, seed ${film.seed}`;
     box.firstChild.after(make("button", { type: "button", title: says, "aria-label": says, "data-control": "drawn",
       onclick: () => pick(film) }, canvas));
     while (box.children.length > most + 1) box.lastChild.remove();

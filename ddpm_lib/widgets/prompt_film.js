@@ -66,7 +66,7 @@ export function render({ model, el }) {
   const seed = pills("seed", "seed", seeds.map(String), (k) => choose({ seed: k }));
   const rowsOf = ["seeds", "prompts"];
   const rows = pills("rows of the comparison", "rows", ["seeds", "prompts"], (k) => choose({ rows: rowsOf[k] }));
-  const scale = slider({ name: "guidance scale", short: "scale", min: 0, max: scales.length - 1, get: () => now().g,
+  const scale = slider({ name: "guidance scale γ", short: "scale", min: 0, max: scales.length - 1, get: () => now().g,
     show: () => scaleWords(scales[now().g]), input: (g) => model.set("scale", g), commit });
   const time = slider({ name: "time", short: "moment", min: 0, max: last, get: () => now().f,
     show: () => timeWords(times[now().f], now().f === last), input: (f) => { halt(); model.set("moment", f); }, commit });
@@ -84,7 +84,7 @@ export function render({ model, el }) {
 
   // ---- the comparison: a column for each scale
   const board = make("div", { class: "ddpm-film-board", style: `--ddpm-columns: ${scales.length}` });
-  const heads = scales.map((s) => make("div", { class: "ddpm-film-scale", "aria-hidden": "true" }, `s = ${s}`));
+  const heads = scales.map((s) => make("div", { class: "ddpm-film-scale", "aria-hidden": "true" }, `γ = ${s}`));
   const bars = MEASURED.filter(([name]) => film[name]).map(([name, title]) => {
     const full = fullBar(film, name);
     const cells = scales.map((_, g) => {
@@ -121,7 +121,7 @@ export function render({ model, el }) {
         make("div", { class: "ddpm-film-choice", hidden: seeds.length < 2 }, make("span", { "aria-hidden": "true" }, "seed"), seed.box))),
       make("div", { class: "ddpm-film-all" },
         make("div", { class: "ddpm-film-choice", hidden: prompts.length < 2 || seeds.length < 2 },
-          make("span", { "aria-hidden": "true" }, "all scales side by side, for all"), rows.box), board, key)),
+          make("span", { "aria-hidden": "true" }, "all γ side by side, for all"), rows.box), board, key)),
     make("div", { class: "ddpm-film-time", style: `--ddpm-columns: ${times.length}` }, play,
       make("div", { class: "ddpm-film-strip" }, ...strip.map((one) => one.frame)), time.label));
 

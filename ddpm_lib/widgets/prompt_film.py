@@ -32,7 +32,7 @@ class PromptFilm(Figure):
         them: what the network expected of the clean picture, decoded; at the last time the picture itself.
     prompts: as given to the model, all different, 1 to 12 of them. scales: of the guidance, rising, 2 to 8.
     seeds: whole numbers, 1 to 6. times: falling t, 2 to 16, the last of them 0: the end.
-    caption: what to do and what to notice; it stands under the figure.
+    caption: what stands under the figure; None for the figure's own words, "" for none.
 
     Two numbers are measured on the frames as given, before any packing, on values brought to [0, 1]:
     colour, the mean over all pixels of max(R, G, B) − min(R, G, B): 0 is grey, white ground counts as grey; and
@@ -51,7 +51,7 @@ class PromptFilm(Figure):
     moment = traitlets.Int(0).tag(sync=True, baked=True)
     rows = traitlets.Enum(["seeds", "prompts"], "seeds").tag(sync=True, baked=True)
 
-    def __init__(self, frames, prompts, scales, seeds, times, *, caption=""):
+    def __init__(self, frames, prompts, scales, seeds, times, *, caption=None):
         frames = torch.as_tensor(frames).detach().cpu().float()
         _check(frames, prompts, scales, seeds, times)
         self._ends, self._words = frames[:, :, :, -1], [str(p) for p in prompts]
@@ -80,7 +80,7 @@ class PromptFilm(Figure):
         side, left = 80, 200
         small = F.interpolate(self._ends[:, :, 0].flatten(0, 1), size=(48, 48), mode="area")
         inside = "".join(
-            f'<text x="{left + side * g + side // 2}" y="14" text-anchor="middle">s = {s:g}</text>'
+            f'<text x="{left + side * g + side // 2}" y="14" text-anchor="middle">γ = {s:g}</text>'
             for g, s in enumerate(self.film["scales"])
         )
         for p, words in enumerate(self._words):

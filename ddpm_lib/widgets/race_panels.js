@@ -16,7 +16,7 @@ export function signOf(name) {
 }
 
 // The data in grey, the ways of a few points, and all points where they stand after so many calls.
-// Returns how many points lie outside the panel.
+// Returns where they are now, and how many of them lie outside the panel.
 export function drawRacer(canvas, { film, calls, real, reach, colour, grey }) {
   const { pen, width, height } = crisp(canvas);
   const scale = width / (2 * reach);
@@ -28,7 +28,7 @@ export function drawRacer(canvas, { film, calls, real, reach, colour, grey }) {
     pen.fillRect(x - 0.9, y - 0.9, 1.8, 1.8);
   }
   pen.globalAlpha = 1;
-  if (!film) return 0;
+  if (!film) return { now: null, outside: 0 };
   const now = new Float32Array(film.end.length);
   const k = placesAt(film, calls, now);
   pen.strokeStyle = pen.fillStyle = colour;
@@ -54,7 +54,7 @@ export function drawRacer(canvas, { film, calls, real, reach, colour, grey }) {
   }
   pen.fill();
   pen.globalAlpha = 1;
-  return outside;
+  return { now, outside };
 }
 
 // Distance against calls, both logarithmic. pick(share): the reader points at a place of the axis of calls.
@@ -70,6 +70,7 @@ export function raceChart({ most, pick }) {
   // dots: { name, calls, distance, current }; floor: { mean, low, high }; calls: where the slider stands.
   const draw = ({ dots, floor, calls }) => {
     const { clientWidth: width, clientHeight: height } = svg;
+    if (width <= CHART_EDGE.left + CHART_EDGE.right) return; // not in sight
     inner = width - CHART_EDGE.left - CHART_EDGE.right;
     const tall = height - CHART_EDGE.top - CHART_EDGE.bottom;
     const low = floor.low * 0.7, high = Math.min(Math.max(0.6, ...dots.map((dot) => 1.15 * dot.distance)), 4);

@@ -136,16 +136,19 @@ export function render({ model, el }) {
     const grey = getComputedStyle(body).getPropertyValue("--ddpm-muted").trim();
     for (const panel of panels) {
       const film = films[panel.name];
-      const outside = drawRacer(panel.canvas, { film, calls: get("share") * ran, real: ground.points, reach, grey,
+      const { now, outside } = drawRacer(panel.canvas, { film, calls: get("share") * ran, real: ground.points, reach, grey,
         colour: getComputedStyle(panel.sign).color });
       panel.out.hidden = outside === 0;
       panel.out.textContent = `${outside} outside`;
       panel.title.textContent = panel.name === "ddim" && get("eta") > 0 ? `DDIM, η = ${format.short(get("eta"))}` : TITLES[panel.name];
       if (!film) continue;
-      panel.far.textContent = film.distance < 100 ? film.distance.toFixed(3) : format.short(film.distance);
-      panel.cost.textContent = film.calls === 1 ? "1 call" : `${film.calls} calls`;
-      panel.canvas.setAttribute("aria-label", `${TITLES[panel.name]} after ${Math.round(get("share") * ran)} of ${film.calls} calls;`
-        + ` at the end its distance to the data is ${panel.far.textContent}`);
+      // What is said is said of the points that are seen: on the way they are not yet where the run ends.
+      const spent = Math.min(Math.round(get("share") * ran), film.calls), there = get("share") === 1;
+      const distance = there ? film.distance : apart(shadows(now), ground.real);
+      panel.far.textContent = distance < 100 ? distance.toFixed(3) : format.short(distance);
+      panel.cost.textContent = !there ? `${spent} of ${film.calls} calls` : film.calls === 1 ? "1 call" : `${film.calls} calls`;
+      panel.canvas.setAttribute("aria-label", `${TITLES[panel.name]} after ${spent} of ${film.calls} calls;`
+        + ` its distance to the data is ${panel.far.textContent}`);
     }
     walkSlider.refresh();
   };

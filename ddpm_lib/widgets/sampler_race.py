@@ -24,7 +24,7 @@ class SamplerRace(Figure):
     race: `ddpm_lib.races.plane_race(schedule, ...)`: the schedule, 10 <= T <= 1000; the data sets, mixtures in the
         plane of up to 64 components of positive std; and the set, the calls, eta, grid and seed to begin with. The
         page computes its own runs, from noise of its own; the race's ends are drawn in the still.
-    caption: what to notice; it stands under the figure.
+    caption: what stands under the figure; None for the figure's own words, "" for none.
 
     Live, `dataset`, `calls`, `eta`, `grid`, `seed`, `share` (of the calls that are spent, 0..1) and `playing` can be
     read, set and observed.
@@ -43,7 +43,7 @@ class SamplerRace(Figure):
     share = traitlets.Float(1.0).tag(sync=True, baked=True)
     playing = traitlets.Bool(False).tag(sync=True)
 
-    def __init__(self, race, *, caption=""):
+    def __init__(self, race, *, caption=None):
         if not hasattr(race, "ends"):
             raise ValueError(f"SamplerRace is given a race, plane_race(schedule), got {type(race).__name__}.")
         schedule = race.schedule

@@ -37,6 +37,10 @@ export const factorOf = (kind, T, perThousand) => (perThousand && kind !== "cosi
 // A beta below 1: 1000/T of a large beta would ask a step for more noise than there can be.
 export const held = (beta) => Math.min(beta, 0.999);
 
+// Noise for a picture: three numbers a pixel, all alike where the picture is grey.
+export const noiseFor = (n, seed, grey) => (grey ? (one) => Float32Array.from({ length: n }, (_, i) => one[Math.floor(i / 3)])
+  : (each) => each)(seededNormal(grey ? n / 3 : n, seed));
+
 // Data in [−1, 1] as it is in [0, 1], or untouched.
 export const inRange = (values, range) => (range === "0..1" ? values.map((v) => (v + 1) / 2) : values);
 
@@ -71,6 +75,7 @@ function chart({ title, low, high, ticks, seek }) {
   };
   const draw = (T, t, curves) => {
     const { clientWidth: width, clientHeight: height } = svg;
+    if (width <= EDGE.left + EDGE.right) return; // not in sight: in a folded cell, or behind another tab
     inner = width - EDGE.left - EDGE.right;
     const tall = height - EDGE.top - EDGE.bottom;
     const y = (value) => (tall * (high - value)) / (high - low);
@@ -158,11 +163,11 @@ export function render({ model, el }) {
     make("div", { class: "ddpm-charts" },
       make("div", { class: "ddpm-cell ddpm-cell-rates" }, make("div", { class: "ddpm-key" },
         make("span", { class: "ddpm-signal" }, "signal √ᾱ"), make("span", { class: "ddpm-noise" }, "noise √(1−ᾱ)"),
-        make("span", { class: "ddpm-share" }, "ᾱ")), rates.svg),
+        make("span", { class: "ddpm-share" }, "ᾱ")), rates.svg, sliders.t.label),
       make("div", { class: "ddpm-cell" }, make("div", { class: "ddpm-key" }, make("span", {}, "log SNR"),
         make("span", { class: "ddpm-noise" }, "this picture’s - -")), snr.svg),
       make("div", { class: "ddpm-cell ddpm-cell-picture" }, make("div", { class: "ddpm-key" }, make("span", {}, "picture at t")), canvas)),
-    make("div", { class: "ddpm-sliders" }, sliders.t.label, sliders.T.label, sliders.beta_start.label, sliders.beta_end.label),
+    make("div", { class: "ddpm-sliders ddpm-sliders-3" }, sliders.T.label, sliders.beta_start.label, sliders.beta_end.label),
     make("div", { class: "ddpm-row" }, make("label", { class: "ddpm-kind" }, "kind ", kind),
       make("label", { class: "ddpm-kind" }, scaled, " β × 1000/T"), presets),
     left,
@@ -170,7 +175,7 @@ export function render({ model, el }) {
       make("div", { class: "ddpm-ways", role: "radiogroup", "aria-label": "range of the data" },
         ...ranges.map((range) => range.label)), powers),
     make("div", { class: "ddpm-readings" }, reading("snr", "SNR at t"), reading("signal", "signal rate at t"),
-      reading("noise", "noise rate at t"), reading("one", "SNR = 1 at t"), reading("own", "for this picture"),
+      reading("noise", "noise rate at t"), reading("one", "SNR = 1 at t"), reading("own", "SNR of this picture = 1 at t"),
       reading("largest", "largest β")));
 
   const draw = () => {
@@ -202,7 +207,8 @@ export function render({ model, el }) {
     powers.replaceChildren(...RANGES.map(([value, text]) => make("span", { "data-range": value, "data-chosen": value === range },
       `${text}: ` + [["mean", "mean"], ["std", "std"], ["E[x²]", "power"]]
         .map(([name, key]) => `${name} ${picture[value][key].toFixed(2).replace("-", "−")}`).join(", "))));
-    noisyPixels(own.values, picture.eps, signalRate[t], noiseRate[t], picture.pixels.data);
+    const way = model.get("picture").grey ? -1 : 1; // digits are ink on paper, as everywhere in the book
+    noisyPixels(own.values, picture.eps, way * signalRate[t], way * noiseRate[t], picture.pixels.data);
     canvas.getContext("2d").putImageData(picture.pixels, 0, 0);
   };
   let asked = 0; // several changes at once are drawn once
@@ -216,7 +222,7 @@ export function render({ model, el }) {
       picture = { ...Object.fromEntries(RANGES.map(([range]) => {
         const values = inRange(loaded.values, range);
         return [range, { values, ...powerOf(values) }];
-      })), eps: seededNormal(loaded.values.length, model.get("picture").seed),
+      })), eps: noiseFor(loaded.values.length, model.get("picture").seed, model.get("picture").grey),
         pixels: new ImageData(loaded.width, loaded.height) };
       [canvas.width, canvas.height] = [loaded.width, loaded.height];
       draw();

@@ -20,7 +20,7 @@ class ScheduleExplorer(Figure):
     picture: (3 or 1, side, side) in [-1, 1].
     t: the time it starts at; a quarter of T if not given.
     data_range: "-1..1" or "0..1", the range in which the picture is noised at first.
-    caption: what to notice; it stands under the figure.
+    caption: what stands under the figure; None for the figure's own words, "" for none.
 
     Live, `kind`, `T`, `beta_start`, `beta_end`, `t`, `data_range` and `per_thousand` (whether the betas are multiplied
     by 1000 / T, which the cosine kind's never are) can be read, set and observed.
@@ -37,7 +37,7 @@ class ScheduleExplorer(Figure):
     per_thousand = traitlets.Bool(False).tag(sync=True, baked=True)
     picture = traitlets.Dict().tag(sync=True, baked=True)
 
-    def __init__(self, schedule, picture, *, t=None, data_range="-1..1", caption="", seed=0):
+    def __init__(self, schedule, picture, *, t=None, data_range="-1..1", caption=None, seed=0):
         if schedule.name not in KINDS:
             raise ValueError(
                 f"ScheduleExplorer knows the kinds {', '.join(KINDS)}, got a schedule named {schedule.name!r}."
@@ -57,11 +57,18 @@ class ScheduleExplorer(Figure):
             t=t,
             data_range=data_range,
             caption=caption,
-            picture={"clean": encode.picture_address(clean), "seed": seed + 2},
+            picture={
+                "clean": encode.picture_address(clean),
+                "seed": seed + 2,
+                "grey": bool((clean == clean[:1]).all()),  # a digit: one number a pixel, ink on paper
+            },
         )
         if schedule.name != "cosine":  # whose betas are not two numbers
             self.beta_start = float(f"{float(schedule.beta[1]):.10g}")
             self.beta_end = float(f"{float(schedule.beta[-1]):.10g}")
+
+    def variant(self) -> str:
+        return "grey" if self.picture["grey"] else ""
 
     def still(self) -> str:
         """Signal rate, noise rate and alpha_bar against t."""
