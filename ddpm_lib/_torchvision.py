@@ -14,7 +14,6 @@ names and imports again. A healthy torchvision never notices. After the cure
 ``torchvision.io`` still have no compiled code behind them.
 """
 
-import importlib
 import importlib.abc
 import importlib.machinery
 import sys
