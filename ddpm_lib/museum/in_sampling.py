@@ -23,8 +23,8 @@ SAMPLING = (
         name="time-in-another-unit",
         title="Time in another unit",
         file="models/mlp.py",
-        before="time = time_features(t * (1000 / self.T), 32, max_period=1000.0, dtype=xt.dtype)",
-        after="time = time_features(t / self.T, 32, max_period=1000.0, dtype=xt.dtype)",
+        before="time = time_features(t * (1000 / self.T), 32, max_period=1000.0)",
+        after="time = time_features(t / self.T, 32, max_period=1000.0)",
         tests=("tests/test_models.py::test_the_times_of_an_mlp_are_spread_over_its_features",),
         sources=(
             Source("ArchiMickey/Just-a-DiT", 9, "features made for t up to 1000 were given t up to 1; October 2025"),
