@@ -19,11 +19,11 @@ The whole of it in diffusers alone, for a machine with a GPU. The weights, some 
     image.save("astronaut.png")
 
 dtype= is heard from diffusers 0.40 on (older ones call it torch_dtype); float16 takes half the memory, and runs on a
-CPU as well, slowly. The noise is drawn where the generator is; from one on the CPU it is the same on every machine.
-Without height and width the model's own size is drawn, 512 × 512. Guidance is on above scale 1 only: 1, 0 and −1 give
-one and the same picture, that of the prompt alone, and a negative prompt is ignored there without a word. With the
-weights comes a safety checker, which paints black what it takes for indecent, and a PNDM scheduler, which calls the
-U-Net 51 times in 50 steps.
+CPU as well, slowly. The noise is drawn where the generator is; from one on the CPU, in one precision and by one torch,
+it is the same on every machine. Without height and width the model's own size is drawn, 512 × 512. Guidance is on above
+scale 1 only: 1, 0 and −1 give one and the same picture, that of the prompt alone, and a negative prompt is ignored
+there without a word. With the weights comes a safety checker, which paints black what it takes for indecent, and a PNDM
+scheduler, which calls the U-Net 51 times in 50 steps.
 
 To draw with DDIM, as this library does: pipe.scheduler = DDIMScheduler.from_config(pipe.scheduler.config). With
 "trailing" times its number of steps should divide 1,000, as 50 does (see prompt_films.check_steps).

@@ -1,9 +1,9 @@
 """Prove the floors of pyproject.toml: `make lowest`.
 
 A new environment gets the oldest release that the library promises to run with, of every package it asks for, and the
-tests of maths, samplers, training and checkpoints run there. Then the oldest of what the notebooks ask for comes on
-top, as on a machine that had older ones, and text-to-image is tested. What these packages bring along is as new as
-they allow. Run by a bare Python, the oldest one that the book supports: torch 2.5 knows none newer than 3.12.
+tests of maths, samplers, training and checkpoints run there. Then the oldest of what the notebooks and the export ask
+for comes on top, as on a machine that had older ones, and text-to-image is tested. What these packages bring along is
+as new as they allow. Run by a bare Python, the oldest that the book supports: torch 2.5 knows none newer than 3.12.
 """
 
 import shutil
@@ -40,7 +40,7 @@ def prove():
         subprocess.run([sys.executable, "-m", "venv", FOLDER], check=True)
     _install("the library's oldest", [*floors(), *TESTERS])
     failed = _test("the library", LIBRARY)
-    _install("the notebooks' oldest", floors("notebooks"))
+    _install("the oldest of notebooks and export", [*floors("notebooks"), *floors("export")])
     return _test("what the notebooks need", NOTEBOOKS) or failed
 
 
