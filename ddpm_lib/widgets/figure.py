@@ -123,5 +123,6 @@ def _as_picture(svg: str) -> str:
     root = ElementTree.fromstring(svg)
     _, _, width, height = root.get("viewBox").split()
     words = escape(root.get("aria-label"))
-    address = quote(svg.replace("<svg ", f'<svg xmlns="{SVG}" color="{INK}" ', 1), safe=" !$&'()*+,-./:;=?@_|~")
+    alone = f'<svg xmlns="{SVG}" color="{INK}" font-family="system-ui, sans-serif" '  # it inherits nothing
+    address = quote(svg.replace("<svg ", alone, 1), safe=" !$&'()*+,-./:;=?@_|~")
     return f'<img src="data:image/svg+xml,{escape(address)}" alt="{words}" width="{width}" height="{height}">'

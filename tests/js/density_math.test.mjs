@@ -12,8 +12,9 @@ assert.ok(file, "DENSITIES_JSON names no file: run this through `pytest tests/te
 const { cases, bins } = JSON.parse(readFileSync(file, "utf8"));
 assert.ok(cases.length >= 20);
 
-const close = (name, ours, theirs, within = 1e-9) => {
-  const error = Math.abs(ours - theirs) / Math.max(Math.abs(theirs), 1e-3);
+// Relative, but for numbers under `floor`, which are measured by it.
+const close = (name, ours, theirs, within = 1e-9, floor = 1e-3) => {
+  const error = Math.abs(ours - theirs) / Math.max(Math.abs(theirs), floor);
   assert.ok(error <= within, `${name}: ${ours}, library ${theirs}`);
 };
 
@@ -24,7 +25,9 @@ for (const { name, rows, beta, t, x, density, score, x0, eps, mean, std, tv, kl,
     x.forEach((place, i) => {
       // Bells further than 9 standard deviations are left out: e^(−40) of a density does not show.
       if (density[i] > 1e-12) close("density", densityAt(now, place), density[i]);
-      close("score", scoreAt(now, place), score[i]);
+      // Where a density is flat the score is a small difference of pulls, each at least 1 strong (no bell is wider than
+      // 1), and holds the rounding of those, which differs from one processor's sums to another's.
+      close("score", scoreAt(now, place), score[i], 1e-9, 1);
       const best = bestGuess(mixture, schedule, place, t);
       close("posterior mean", best.x0, x0[i]);
       close("optimal noise", best.eps, eps[i]);
