@@ -65,6 +65,8 @@ def test_measured_quality_keeps_its_promise():
     found = load_results("digits")
     assert found["classifier_agreement"]["samples"] >= 1000
     assert found["classifier_agreement"]["agreement"] >= 0.97
+    scales = [row["scale"] for row in found["by_scale"]]
+    assert scales == sorted(set(scales)), "a curve over the scale has one value at each"
     # Nothing is nearer to real images than real images are, but for the chance of a few hundred samples.
     floor = {row["samples"]: row for row in found["floors"]}
     for row in found["by_calls"]:
