@@ -11,6 +11,7 @@ LIBRARY = Path(__file__).parent.parent / "ddpm_lib"
 # The left room may look into the right ones, and into no others.
 MAY_IMPORT = {
     "schedules": set(),
+    "network_plots": {"models", "plots"},
     "noising": {"schedules"},
     "denoisers": {"predictions", "schedules"},
     "predictions": set(),

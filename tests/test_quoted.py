@@ -41,6 +41,11 @@ def test_every_test_that_a_text_names_is_there(path):
             assert f"def {name}" in (quoted.ROOT / file).read_text(encoding="utf-8"), (file, name)
 
 
+def test_what_weights_say_of_their_making_can_be_quoted():
+    assert quoted.stale('12,000<!--= card("digits")["recipe"]["num_steps"] | ,d --> steps') == []
+    assert len(quoted.stale('11,000<!--= card("digits")["recipe"]["num_steps"] | ,d --> steps')) == 1
+
+
 def test_a_row_must_be_the_only_one():
     rows = [{"calls": 5, "x": 1}, {"calls": 5, "x": 2}]
     assert quoted.row(rows, x=2) == rows[1]

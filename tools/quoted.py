@@ -14,6 +14,7 @@ from pathlib import Path
 
 import nbformat
 
+from ddpm_lib.checkpoints import read_header
 from ddpm_lib.rivals import table
 from tools.steps import ROOT, main
 
@@ -56,7 +57,12 @@ def benchmark(name: str):
     return json.loads((ROOT / "benchmarks" / f"{name}.json").read_text(encoding="utf-8"))
 
 
-SOURCES = {f.__name__: f for f in (result, row, rivals, museum, benchmark, abs, min, max, len, round)}
+def card(name: str) -> dict:
+    """What the weights of a shipped model say of their making: steps, seconds, training_loss, recipe, data."""
+    return read_header(WEIGHTS / f"{name}.safetensors")["card"]
+
+
+SOURCES = {f.__name__: f for f in (result, row, rivals, museum, benchmark, card, abs, min, max, len, round)}
 
 
 def value(source: str, form: str) -> str:
