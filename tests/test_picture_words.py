@@ -30,6 +30,7 @@ def describe(*parts):
         ('show_curves(t, {"TV": d}, "drop s", "share of it")', "Curves: TV; share of it over drop s."),
         ('plt.imshow(p)\nplt.gca().set(xlabel="t", ylabel="x")', "A map of values in colour: x over t."),
         ("show_paths(smooth, rough, titles=['DDIM', 'DDPM'])", "Paths through the plane: DDIM, DDPM."),
+        ("show_unet(net, side=28)", "A U-Net as boxes and arrows, each box with the shape of its features."),
         ("nothing(that, draws)", "A picture."),
         ("this is no Python (", "A picture."),
     ],

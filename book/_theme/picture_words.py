@@ -14,6 +14,7 @@ KINDS = {
     "show_steps": "A film as a strip of frames",
     "show_curves": "Curves",
     "show_records": "Measurements joined by lines",
+    "show_unet": "A U-Net as boxes and arrows, each box with the shape of its features",
     "imshow": "A map of values in colour",
     "hist": "A histogram",
     "bar": "Bars",
