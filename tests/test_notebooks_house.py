@@ -149,6 +149,7 @@ BAD = {
     "long cells": (lengthen, "half of the code cells"),
     "wide line": (source(2, "x = " + "1 + " * 18 + "1"), "characters in one line"),
     "large output": (output(2, *shown("x" * 160_000)), "an output is larger"),
+    "large figure": (output(2, html("x" * 160_000)), "an output is larger"),
     "large notebook": (source(0, "# A title\n" + "x" * 1_000_000), "the notebook is larger"),
     "no python": (source(2, "x = = 1"), "does not parse"),
     "star import": (source(2, "from math import *"), "star import"),

@@ -79,7 +79,8 @@ def size(notebook):
             if len(line) > MAX_WIDTH:
                 yield f"cell {i}: {len(line)} characters in one line, the page shows {MAX_WIDTH}"
         for output in cell.outputs:
-            if len(json.dumps(output, ensure_ascii=False).encode()) > MAX_OUTPUT:
+            forms = list(output.get("data", {}).values()) or [output]  # of a figure: its page, and a still beside it
+            if max(len(json.dumps(form, ensure_ascii=False).encode()) for form in forms) > MAX_OUTPUT:
                 yield f"cell {i}: an output is larger than {MAX_OUTPUT:,} bytes"
 
 
