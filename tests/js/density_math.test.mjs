@@ -31,7 +31,7 @@ for (const { name, rows, beta, t, x, density, score, x0, eps, mean, std, tv, kl,
       const best = bestGuess(mixture, schedule, place, t);
       close("posterior mean", best.x0, x0[i]);
       close("optimal noise", best.eps, eps[i]);
-      close("score by the noise", -best.eps / schedule.noiseRate[t], score[i]);
+      close("score by the noise", -best.eps / schedule.noiseRate[t], score[i], 1e-9, 1);
       close("posterior's own mean", momentsOf(stepBack(mixture, schedule, place, t, 0)).mean, x0[i]);
     });
     close("mean", momentsOf(now).mean, mean);
