@@ -63,7 +63,7 @@ def good():
     cells[1].metadata["tags"] = list(stamp.TAGS)
     for i in range(3):
         cells.append(new_code_cell(f"print({i})", metadata=CHECKED, outputs=shown(f"{i}\n")))
-    for m in (1, 2, 3):
+    for m in range(1, 7):
         cells += [
             new_markdown_cell(f"### Exercise 1.{m}\n\nTry it."),
             new_code_cell("# Your turn."),
@@ -179,7 +179,7 @@ BAD = {
     "solution open on Colab": (set_metadata(7, "cellView", "code"), "# Solution 1.1: its metadata"),
     "fold left open": (source(5, "### Exercise 1.1\n\n<details>\n<summary>Solution</summary>"), "a fold is a cell"),
     "solution without exercise": (source(8, "### Question"), "solution 1.2: there is no such exercise"),
-    "too few exercises": (source(11, "No exercise"), "2 exercises; a chapter has at least 3"),
+    "too few exercises": (source(11, "No exercise"), "5 exercises; this chapter has at least 6"),
     "exercise numbers": (source(11, "### Exercise 1.7"), "numbered 1, 2, 3"),
     "picture elsewhere": (source(5, "![x](https://a.b/c.png)"), "asks another host"),
     "image elsewhere": (source(5, '<img src="//a.b/c.png">'), "asks another host"),
@@ -213,8 +213,8 @@ def test_the_exercises_of_an_appendix_have_a_letter(good):
     for cell in good.cells:
         cell.source = cell.source.replace("Exercise 1.", "Exercise A.").replace("Solution 1.", "Solution A.")
     assert house_rules.check(good) == []
-    good.cells[-1].source = "# Solution B.3\nx = 3"
-    assert any("no cell `# Solution A.3`" in breach for breach in house_rules.check(good))
+    good.cells[-1].source = "# Solution B.6\nx = 3"
+    assert any("no cell `# Solution A.6`" in breach for breach in house_rules.check(good))
 
 
 def test_a_solution_may_stand_on_paper_before_its_code_or_instead_of_it(good):
