@@ -93,3 +93,13 @@ def test_on_a_phone_a_figure_is_seen_at_once(open_page, path):
         "all => all.map(one => [one.closest('figure').dataset.figure, one.clientHeight])"
     )
     assert not [one for one in tall if one[1] > SEEN_AT_ONCE]
+
+
+def test_out_of_sight_nothing_is_drawn_and_nothing_complains(open_page, together):
+    page, log = open_page(together)
+    page.evaluate("() => { document.body.style.display = 'none'; }")
+    for n in (0, 2, 4):  # those with charts: a hidden one has no width
+        hand = figure(page, n).locator("input[type=range]").first
+        hand.evaluate("one => { one.value = one.min; one.dispatchEvent(new Event('input', { bubbles: true })); }")
+    settle(page)
+    assert log.errors == []

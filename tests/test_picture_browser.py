@@ -219,3 +219,12 @@ def test_the_slider_answers_at_once_on_a_narrow_page(opened, scheme):
     assert not np.array_equal(view(first, 1), before)  # while the chain may still be on its way
     until(page, lambda: first.locator(".ddpm-body").get_attribute("data-at") == "1000", 30_000)
     assert log.errors == []
+
+
+def test_on_a_phone_the_pictures_stand_in_line_and_no_ring_is_cut(opened):
+    page, _ = opened(width=390)
+    first = figure(page, 0)
+    tops = [first.locator("canvas.ddpm-view").nth(k).bounding_box()["y"] for k in range(2)]
+    assert abs(tops[0] - tops[1]) < 1
+    thumb, body = first.locator(".ddpm-pick canvas").first.bounding_box(), first.locator(".ddpm-body").bounding_box()
+    assert thumb["x"] - body["x"] >= 3.5 and thumb["y"] - body["y"] >= 3.5  # outline 2 px, 1.5 px off
