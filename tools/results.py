@@ -26,7 +26,7 @@ are good to know.
 
 - **The features are the book's own.** A distance between two sets of pictures is taken in the features of a small
   classifier that was trained for this book, except where a heading says Inception. So these numbers are *not* the FID
-  of papers, and you can compare them with each other only. ([Chapter 5](05_sampling.ipynb) says how.)
+  of papers, and you can compare them with each other only. ([Chapter 6](06_fewer_calls.ipynb) gives the formulas.)
 - **Read each number beside its floor**, which is what real training images score against the test set. A model cannot
   be expected to do better than real images do.
 - **The kernel distance comes first** (Bińkowski et al. 2018). It is unbiased, so you may compare rows with different
@@ -49,7 +49,7 @@ same image. The table gives the root mean square difference to the image of the 
 mean ± deviation over the images. It can rank samplers where the distances between many images are too noisy to."""
 CLIP = """Each setting with the guess of the clean image clipped to [−1, 1] at every step, and without."""
 EMA = """Each setting with the running average of the weights, and with the weights that training ended on."""
-SCALE = """With a larger scale the samples agree with their label more often, but they are less varied. Spread is
+SCALE = """From scale 1 on, the samples agree with their label more often as the scale rises, and recall falls. Spread is
 the mean distance between two samples of one label, divided by that of real images."""
 BOUND = """An upper bound on the negative log-likelihood of test images given their labels. Some of its terms are drawn
 at random for each batch, which leaves the estimate unbiased."""
