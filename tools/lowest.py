@@ -38,7 +38,7 @@ def prove():
     with step(f"create {FOLDER.relative_to(ROOT)}"):
         shutil.rmtree(FOLDER, ignore_errors=True)
         subprocess.run([sys.executable, "-m", "venv", FOLDER], check=True)
-    _install("the library's oldest", [*floors(), *TESTERS])
+    _install("the library's oldest", ["-e", ".", *floors(), *TESTERS])
     failed = _test("the library", LIBRARY)
     _install("the oldest of notebooks and export", [*floors("notebooks"), *floors("export")])
     return _test("what the notebooks need", NOTEBOOKS) or failed
