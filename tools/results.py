@@ -49,8 +49,8 @@ same image. The table gives the root mean square difference to the image of the 
 mean ± deviation over the images. It can rank samplers where the distances between many images are too noisy to."""
 CLIP = """Each setting with the guess of the clean image clipped to [−1, 1] at every step, and without."""
 EMA = """Each setting with the running average of the weights, and with the weights that training ended on."""
-SCALE = """From scale 1 on, the samples agree with their label more often as the scale rises, and recall falls. Spread is
-the mean distance between two samples of one label, divided by that of real images."""
+SCALE = """From scale 1 on, the samples agree with their label more often as the scale rises, and recall falls. Spread
+is the mean distance between two samples of one label, divided by that of real images."""
 BOUND = """An upper bound on the negative log-likelihood of test images given their labels. Some of its terms are drawn
 at random for each batch, which leaves the estimate unbiased."""
 

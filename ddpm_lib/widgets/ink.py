@@ -24,7 +24,7 @@ class InkAndRestorer(Figure):
     1 + 20 t/T pixels, the picture at large t and single strokes at small t, as the receptive field of trained
     denoisers has been found to narrow (Kamb & Ganguli 2024; Niedoba et al. 2024). Judged by pieces, works mix
     into pictures that are in no museum; judged as wholes (a switch), he can only hand back a work of his.
-    Restoring is DDIM (Song et al. 2021): the deepest places go down together, 20 steps of time a look.
+    Restoring is DDIM (Song, Meng & Ermon 2021): the deepest places go down together, 20 steps of time a look.
 
     schedule: a Schedule; its betas are baked in.
     picture: (3 or 1, side, side) in [-1, 1], the painting on the easel; side <= 96.
