@@ -62,7 +62,7 @@ def card(name: str) -> dict:
     return read_header(WEIGHTS / f"{name}.safetensors")["card"]
 
 
-SOURCES = {f.__name__: f for f in (result, row, rivals, museum, benchmark, card, abs, min, max, len, round)}
+SOURCES = {f.__name__: f for f in (result, row, rivals, museum, benchmark, card, abs, min, max, len, round, sum)}
 
 
 def value(source: str, form: str) -> str:

@@ -20,6 +20,23 @@ SAMPLING = (
         trial="digits",
     ),
     Exhibit(
+        name="one-channel-a-group",
+        title="One channel a group",
+        file="models/layers.py",
+        before="while groups > 1 and channels // groups < 3:",
+        after="while groups > 1 and channels // groups < 1:",
+        tests=("tests/test_models.py::test_normalization_keeps_what_the_time_has_added",),
+        sources=(
+            Source(
+                "huggingface/diffusion-models-class",
+                None,
+                "unit 2 builds `UNet2DModel` with widths of 32, 64 and 64 and the default of 32 groups: blind to the"
+                " time in its first level; so in commit 341ae2f7",
+            ),
+        ),
+        trial="digits",
+    ),
+    Exhibit(
         name="time-in-another-unit",
         title="Time in another unit",
         file="models/mlp.py",
