@@ -20,13 +20,13 @@ HEAD = """# Results
 
 <!-- Made by python -m tools.results from ddpm_lib/weights/*.json; what is changed here is lost. -->
 
-This page holds every number that was measured of the book's models. Each table can be unfolded to show the commands
-that made it, and the numbers themselves are kept in a file beside the weights. Before you compare two rows, five things
+This page holds the numbers that were measured of the models that ship with the book. Each table can be unfolded to show
+the commands that made it, and the numbers themselves are kept in a file beside the weights. Before you compare two rows, five things
 are good to know.
 
 - **The features are the book's own.** A distance between two sets of pictures is taken in the features of a small
-  classifier that was trained for this book, except where a heading says Inception. So these numbers are *not* the FID
-  of papers, and you can compare them with each other only. ([Chapter 6](06_fewer_calls.ipynb) gives the formulas.)
+  classifier that was trained for this book. So these numbers are *not* the FID of papers, and you can compare them
+  with each other only. ([Chapter 6](06_fewer_calls.ipynb) gives the formulas.)
 - **Read each number beside its floor**, which is what real training images score against the test set. A model cannot
   be expected to do better than real images do.
 - **The kernel distance comes first** (Bińkowski et al. 2018). It is unbiased, so you may compare rows with different
@@ -35,15 +35,14 @@ are good to know.
   between rows with the same number of images. Precision and recall (Kynkäänniemi et al. 2019) also depend on that
   number.
 - **± is the standard deviation over the seeds**, each with its own noise and labels. *Images* counts those of one seed,
-  times the number of seeds. Samples with many calls are expensive, so there are fewer of them.
+  times the number of seeds.
 - **Calls** are evaluations of the network for one image. Samples are clipped at every step unless a table says
   otherwise.
 """
 
 FLOOR = """These are real training images, in random draws of the given size, so no model can be expected to score
 better. Agreement is the share of test images in which the judge sees their own label."""
-CALLS = """Each row is one sampler at one number of calls. Compare how few calls a deterministic sampler needs, and how
-far DDPM's two variances part when the calls are few."""
+CALLS = """Each row is one sampler at one number of calls, so you can see how few calls each of them needs."""
 ODE = """Deterministic samplers all follow the same differential equation, so from the same noise they should draw the
 same image. The table gives the root mean square difference to the image of the reference, over pixels in [−1, 1], as
 mean ± deviation over the images. It can rank samplers where the distances between many images are too noisy to."""
@@ -73,8 +72,8 @@ def page(weights: Path = WEIGHTS) -> str:
 
 def judges(weights: Path) -> str:
     """The table of the classifiers that ship, from the headers of their files."""
-    lines = ["## The judges", "", "Each was trained on the training set alone. Where a judge errs on real test images,"
-             " so may it err on samples.", "", "| judge | what it tells | share of test images it gets right |",
+    lines = ["## The judges", "", "Each was trained on the training set alone. A judge that errs on real test images may"
+             " also err on samples. (No model of CIFAR-10 ships; its judge is there for runs of your own.)", "", "| judge | what it tells | share of test images it gets right |",
              "|---|---|---|"]  # fmt: skip
     for file in sorted(weights.glob("*-classifier.safetensors")):
         card = read_header(file)["card"]
