@@ -14,7 +14,7 @@ import tomllib
 from tools.steps import ROOT, main, run_openly, run_quietly, step
 
 FOLDER = ROOT / "_build" / "lowest"
-TESTERS = ("pytest", "hypothesis")
+TESTERS = ("pytest", "hypothesis", "scipy")
 LIBRARY = (
     "schedules", "noising", "denoisers", "samplers", "losses", "simple", "bound", "exact", "metrics", "two_samples",
     "models", "layers", "batches", "training", "checkpoints", "runs", "run_state", "run_ends", "runtime", "examples",

@@ -20,9 +20,9 @@ HEAD = """# Results
 
 <!-- Made by python -m tools.results from ddpm_lib/weights/*.json; what is changed here is lost. -->
 
-This page holds the numbers that were measured of the models that ship with the book. Each table can be unfolded to show
-the commands that made it, and the numbers themselves are kept in a file beside the weights. Before you compare two rows, five things
-are good to know.
+This page holds the numbers that were measured of the models that ship with the book. Each table can be unfolded to
+show the commands that made it, and the numbers themselves are kept in a file beside the weights. Before you compare two
+rows, five things are good to know.
 
 - **The features are the book's own.** A distance between two sets of pictures is taken in the features of a small
   classifier that was trained for this book. So these numbers are *not* the FID of papers, and you can compare them
@@ -40,6 +40,8 @@ are good to know.
   otherwise.
 """
 
+JUDGES = """Each was trained on the training set alone. A judge that errs on real test images may also err on samples.
+(No model of CIFAR-10 ships; its judge is there for runs of your own.)"""
 FLOOR = """These are real training images, in random draws of the given size, so no model can be expected to score
 better. Agreement is the share of test images in which the judge sees their own label."""
 CALLS = """Each row is one sampler at one number of calls, so you can see how few calls each of them needs."""
@@ -72,8 +74,7 @@ def page(weights: Path = WEIGHTS) -> str:
 
 def judges(weights: Path) -> str:
     """The table of the classifiers that ship, from the headers of their files."""
-    lines = ["## The judges", "", "Each was trained on the training set alone. A judge that errs on real test images may"
-             " also err on samples. (No model of CIFAR-10 ships; its judge is there for runs of your own.)", "", "| judge | what it tells | share of test images it gets right |",
+    lines = ["## The judges", "", JUDGES, "", "| judge | what it tells | share of test images it gets right |",
              "|---|---|---|"]  # fmt: skip
     for file in sorted(weights.glob("*-classifier.safetensors")):
         card = read_header(file)["card"]
