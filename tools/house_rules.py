@@ -23,7 +23,7 @@ KNOWN_TAGS = {
 MAX_LINES, MAX_WIDTH, MAX_MEDIAN = 15, 72, 6
 MAX_NOTEBOOK, MAX_OUTPUT = 1_000_000, 150_000  # bytes
 MIN_EXERCISES, MIN_CHECKED = 6, 3
-FEWER_EXERCISES = {"8": 3, "A": 3, "B": 3}  # by chapter or appendix: those that have not grown to six yet
+FEWER_EXERCISES = {"A": 3, "B": 3}  # by chapter or appendix: those that have not grown to six yet
 GROWING_CLASS = "class SimpleDiffusion"  # the one cell that may be long
 EXERCISE = re.compile(r"^#+ Exercise ((?:\d+|[A-Z])\.\d+)", re.MULTILINE)  # of a chapter, or of an appendix
 # A proof, folded wherever Markdown is read: the blank lines let its formulas be set.

@@ -69,17 +69,24 @@ def _tells(output):
 def pack(png):
     """A PNG with a palette of 256 colours, where no eye could tell: plots and grey pictures, at half their bytes.
 
-    Coloured paintings, which a palette would show in steps, and pictures with transparency stay as they are.
+    Coloured paintings, which a palette would show in steps, lose their opaque alpha channel and nothing else; pictures
+    with transparency stay as they are.
     """
     image = Image.open(io.BytesIO(png))
-    if "A" in image.getbands() and image.getchannel("A").getextrema()[0] < 255:
+    clear = "A" in image.getbands()
+    if clear and image.getchannel("A").getextrema()[0] < 255:
         return png
     image = image.convert("RGB")
     packed = image.quantize(256, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
     error = max(ImageStat.Stat(ImageChops.difference(image, packed.convert("RGB"))).mean)
     store = io.BytesIO()
     packed.save(store, "png", optimize=True)
-    return store.getvalue() if error < INVISIBLE and store.tell() < len(png) else png
+    if error >= INVISIBLE:
+        if not clear:
+            return png
+        store = io.BytesIO()
+        image.save(store, "png", optimize=True)
+    return store.getvalue() if store.tell() < len(png) else png
 
 
 def execute(path):
