@@ -226,7 +226,7 @@ def test_where_the_model_cannot_run_that_is_said_at_once_and_the_tokens_are_ther
     (tmp_path / "index.html").write_text(HEAD + make_figure(tiny_folder).html(), encoding="utf-8")
     page, log = open_page((tmp_path / "index.html").as_uri())
     until(page, lambda: "opened as a file" in says(page))
-    assert control(page, "load").is_hidden() and page.locator(".ddpm-net-gate svg").is_visible()
+    assert control(page, "load").is_hidden() and page.locator(".ddpm-net-gate img").is_visible()
     control(page, "prompt").fill("panda")
     assert [t[0] for t in tokens(page)] == ["start", "panda", "end"]
     assert log.errors == [] and len([url for url in log.requests if not url.startswith("data:")]) == 1
