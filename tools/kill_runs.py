@@ -61,7 +61,7 @@ def finished(number: int) -> bool:
 def kill(number: int, out: Path, moment: float, in_a_save: bool) -> bool:
     """Kill the run after `moment` seconds, or then as soon as a file is half written; False if it ended before."""
     due = time.monotonic() + moment
-    while time.monotonic() < due or (in_a_save and not halves(number, out)):
+    while time.monotonic() < due or (in_a_save and not held_in_a_save(number, out)):
         if finished(number):
             return False
         if not in_a_save:
@@ -69,6 +69,21 @@ def kill(number: int, out: Path, moment: float, in_a_save: bool) -> bool:
     os.kill(number, signal.SIGKILL)
     _, status = os.waitpid(number, 0)
     return os.WIFSIGNALED(status)
+
+
+def held_in_a_save(number: int, out: Path) -> bool:
+    """Stop the process where it stands, if that is within a save; else it goes on.
+
+    Seen from outside a save is over too soon: it must be held before one can say that it has not ended.
+    """
+    if not halves(number, out):
+        return False
+    os.kill(number, signal.SIGSTOP)
+    os.waitid(os.P_PID, number, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
+    if halves(number, out):
+        return True
+    os.kill(number, signal.SIGCONT)
+    return False
 
 
 def halves(number: int, out: Path) -> bool:
