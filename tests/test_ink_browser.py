@@ -115,7 +115,7 @@ def test_one_look_at_a_time_and_pause(ink):
     page, _ = ink()
     first = figure(page, 0)
     control(first, "step").click()
-    assert number(first, "deepest") == "0"  # nothing to do
+    until(page, lambda: number(first, "deepest") == "0")  # nothing to do
     control(first, "drown").click()
     until(page, lambda: number(first, "deepest") == "1000")
     control(first, "step").press("Enter")
@@ -125,7 +125,7 @@ def test_one_look_at_a_time_and_pause(ink):
     until(page, lambda: int(number(first, "deepest")) < 900)
     assert play.inner_text() == "Pause"
     play.press("Space")
-    assert play.inner_text() == "Restore"
+    until(page, lambda: play.inner_text() == "Restore")
     stands_still(page, lambda: number(first, "deepest"))
 
 
@@ -146,7 +146,7 @@ def test_restoring_without_ink_says_what_to_do(ink):
     first = figure(page, 0)
     for name in ("restore", "step"):
         control(first, name).click()
-        assert "There is no ink yet" in first.locator(".ddpm-ink-said").inner_text()
+        until(page, lambda: "There is no ink yet" in first.locator(".ddpm-ink-said").inner_text())
         assert control(first, "restore").inner_text() == "Restore"
     control(first, "coat").click()
     until(page, lambda: not first.locator(".ddpm-ink-said").is_visible())

@@ -181,7 +181,7 @@ def test_agreement_and_spread_of_a_row(maps):
     page, _ = maps()
     second = figure(page, 1)
     page.mouse.move(2, 2)
-    assert number(second, "agreed") == "3 of 4" and number(second, "spread") == "1"
+    until(page, lambda: number(second, "agreed") == "3 of 4" and number(second, "spread") == "1")
     heads = second.locator('[role="rowheader"]')
     assert heads.nth(2).get_attribute("aria-label") == "scale 3, agreement 100\u00a0%, spread 0.5"
     wide = second.locator('[role="rowheader"] .ddpm-map-spread i').evaluate_all("all => all.map(i => i.clientWidth)")

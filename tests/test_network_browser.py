@@ -59,7 +59,7 @@ def test_nothing_is_loaded_before_the_button_and_nothing_from_elsewhere_after(op
     assert "40 calls" in says(page) and "with the label and without" in says(page)
     assert control(page, "steps").get_attribute("aria-valuetext") == "20 (40 calls)"
     control(page, "scale").fill("1")
-    assert control(page, "steps").get_attribute("aria-valuetext") == "20 (20 calls)"
+    until(page, lambda: control(page, "steps").get_attribute("aria-valuetext") == "20 (20 calls)")
     loaded = [url.split("/")[-1] for url in log.requests if "_static" in url]
     assert sorted(loaded) == ["digits.onnx.gz", "ort-wasm-simd-threaded.wasm.gz", "ort.wasm.bundle.min.js"]
     assert log.foreign == [] and log.errors == []
@@ -96,11 +96,11 @@ def test_the_film_is_paused_stopped_scrubbed_and_played(opened):
     control(page, "draw").click()
     until(page, lambda: "Step 3" in says(page), WAIT)
     control(page, "draw").click()  # it says Pause while it runs
-    assert control(page, "draw").inner_text() == "Go on"
+    until(page, lambda: control(page, "draw").inner_text() == "Go on")
     page.locator(".ddpm-body[data-paused]").wait_for(timeout=WAIT)  # the call under way has landed
     stands_still(page, lambda: says(page))
     control(page, "stop").click()
-    assert "Stopped" in says(page) and control(page, "draw").inner_text() == "Draw"
+    until(page, lambda: "Stopped" in says(page) and control(page, "draw").inner_text() == "Draw")
     assert page.evaluate("films.length") == 1
     control(page, "steps").fill("6")
     page.evaluate(RESTART)
@@ -109,7 +109,7 @@ def test_the_film_is_paused_stopped_scrubbed_and_played(opened):
     end = pixels(page, "ddpm-picture", 1)
     control(page, "frame").focus()
     page.keyboard.press("Home")
-    assert "step 0, t = 1000" in control(page, "frame").get_attribute("aria-valuetext")
+    until(page, lambda: "step 0, t = 1000" in control(page, "frame").get_attribute("aria-valuetext"))
     start = pixels(page, "ddpm-picture", 1)
     assert start[..., :3].std() > 60 and not np.array_equal(start, end)
     page.keyboard.press("End")
@@ -195,7 +195,7 @@ def test_in_a_notebook_the_button_says_where_it_works(open_page, network_address
     page, _ = open_page(f"{network_address}/bare.html")
     page.evaluate("document.documentElement.removeAttribute('data-content_root')")
     control(page, "load").click()
-    assert "In a notebook" in says(page)
+    until(page, lambda: "In a notebook" in says(page))
 
 
 def test_where_the_network_cannot_run_that_is_said_at_once_and_no_button_promises_it(open_page, tmp_path):

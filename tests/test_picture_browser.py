@@ -175,7 +175,7 @@ def test_a_file_dropped_on_the_figure(opened):
     )
     body = first.locator(".ddpm-body")
     body.dispatch_event("dragover", {"dataTransfer": data})
-    assert "ddpm-over" in body.get_attribute("class")
+    until(page, lambda: "ddpm-over" in body.get_attribute("class"))
     body.dispatch_event("drop", {"dataTransfer": data})
     until(page, lambda: view(first, 0).shape[0] == 128 and (view(first, 0) == [0, 255, 0]).all())
     assert "ddpm-over" not in body.get_attribute("class")
@@ -187,7 +187,7 @@ def test_the_way_back_and_its_error(opened):
     first = figure(page, 0)
     control(first, "forward").focus()
     page.keyboard.press("ArrowRight")
-    assert control(first, "back").is_checked()
+    until(page, lambda: control(first, "back").is_checked())
     control(first, "error").fill("0")
     go(page, first, 1000)
     assert off(view(first, 0)) > 0.5 and off(view(first, 1)) < 0.01  # the true noise: x0 is back, from pure ink

@@ -64,16 +64,18 @@ def test_tokens_follow_the_hand_and_nothing_is_loaded_for_them(opened, pipeline_
     control(page, "prompt").fill("")
     control(page, "prompt").press_sequentially("panda, ")
     control(page, "style-flat").check()
-    assert control(page, "prompt").input_value() == "panda, flat style"
+    until(page, lambda: control(page, "prompt").input_value() == "panda, flat style")
     ids = CLIPTokenizer.from_pretrained(tiny_folder / "tokenizer")("panda, flat style").input_ids
     assert [int(t[1]) for t in tokens(page)] == ids
     control(page, "style-flat").focus()
     page.keyboard.press("ArrowRight")
-    assert control(page, "prompt").input_value().endswith(", blob style") and control(page, "style-blob").is_checked()
+    until(page, lambda: control(page, "prompt").input_value().endswith(", blob style"))
+    until(page, lambda: control(page, "style-blob").is_checked())
     control(page, "example").nth(3).press("Enter")
-    assert control(page, "prompt").input_value() == "红苹果，noto 风格" and control(page, "style-noto").is_checked()
+    until(page, lambda: control(page, "prompt").input_value() == "红苹果，noto 风格")
+    until(page, lambda: control(page, "style-noto").is_checked())
     control(page, "style-none").check()
-    assert control(page, "prompt").input_value() == "红苹果"
+    until(page, lambda: control(page, "prompt").input_value() == "红苹果")
     control(page, "prompt").fill("𓀀 " + "apple " * 30)
     shown = tokens(page)
     assert [t[0] for t in shown[1:5]] == ["F0", "93", "80", "80"] and shown[23][0] == "end" and len(shown) == 32
@@ -150,7 +152,7 @@ def test_settings_count_and_the_film_is_seen_frame_by_frame(opened):
     assert not np.array_equal(large(page), end)
     until(page, lambda: control(page, "drawn").count() == 3)
     control(page, "drawn").nth(1).press("Enter")  # the one before comes back, with what it was asked by
-    assert np.array_equal(large(page), end) and control(page, "seed").input_value() == "1"
+    until(page, lambda: np.array_equal(large(page), end) and control(page, "seed").input_value() == "1")
     assert control(page, "prompt").input_value() == "red apple, noto style" and control(page, "style-noto").is_checked()
     assert log.foreign == [] and log.errors == []
 
@@ -219,7 +221,7 @@ def test_in_a_notebook_the_button_says_where_it_works(open_page, pipeline_addres
     page, _ = open_page(f"{pipeline_address}/bare.html")
     page.evaluate("document.documentElement.removeAttribute('data-content_root')")
     control(page, "load").click()
-    assert "In a notebook" in says(page)
+    until(page, lambda: "In a notebook" in says(page))
 
 
 def test_where_the_model_cannot_run_that_is_said_at_once_and_the_tokens_are_there(open_page, tmp_path, tiny_folder):
